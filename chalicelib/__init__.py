@@ -1,0 +1,1 @@
+"""ETL Plus: files, APIs and databases into correct PostgreSQL tables."""

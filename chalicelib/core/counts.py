@@ -1,0 +1,93 @@
+"""The law: what goes in must come out, and every record that does not has a name for it.
+
+In:  ``read = kept + filtered + deduplicated + rejected + combined``
+Out: ``produced = loaded + updated + unchanged + late``
+
+``kept = produced``, unless a run-scope step changes the cardinality and reports its own (in, out). ``read`` comes from
+a counter of its own (record terminators outside quotes), never from adding up the others; the out side comes from
+the publish statements' own row counts.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from chalicelib.core.errors import BrokenLaw
+
+
+@dataclass(frozen=True, slots=True)
+class Cardinality:
+    """What a run-scope step did to the number of records: ``records_in`` went in, ``records_out`` came out."""
+
+    records_in: int
+    records_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Records of one batch or of one run, by what became of them. Adding two adds each count."""
+
+    read: int = 0
+    kept: int = 0
+    filtered: int = 0
+    deduplicated: int = 0
+    rejected: int = 0
+    combined: int = 0
+    produced: int = 0
+    loaded: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    late: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Counts)))
+
+    def to_json(self) -> dict[str, int]:
+        """Each count under its public name, ``records_<count>``."""
+        return {f"records_{f.name}": getattr(self, f.name) for f in fields(Counts)}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Counts":
+        """Read what ``to_json`` wrote; a missing count is 0."""
+        return cls(*(int(document.get(f"records_{f.name}") or 0) for f in fields(cls)))
+
+
+#: No records at all.
+NONE = Counts()
+
+
+def prove_in(counts: Counts, *, cardinality: Cardinality | None = None) -> None:
+    """Prove the equation of the way in: every record read has one fate.
+
+    Raises:
+        BrokenLaw: with both sides in numbers.
+    """
+    accounted = counts.kept + counts.filtered + counts.deduplicated + counts.rejected + counts.combined
+    if counts.read != accounted:
+        raise BrokenLaw(
+            f"{counts.read:,} records read, but {accounted:,} accounted for (kept {counts.kept:,}, filtered"
+            f" {counts.filtered:,}, deduplicated {counts.deduplicated:,}, rejected {counts.rejected:,}, combined"
+            f" {counts.combined:,}); nothing was published",
+        )
+    expected = (counts.kept, counts.produced)
+    reported = (cardinality.records_in, cardinality.records_out) if cardinality else (counts.kept, counts.kept)
+    if expected != reported:
+        raise BrokenLaw(
+            f"{counts.kept:,} records kept and {counts.produced:,} produced, but the steps report"
+            f" {reported[0]:,} in and {reported[1]:,} out; nothing was published",
+        )
+
+
+def prove_out(counts: Counts) -> None:
+    """Prove the equation of the way out: every record produced reached the table or was named late.
+
+    Raises:
+        BrokenLaw: with both sides in numbers.
+    """
+    written = counts.loaded + counts.updated + counts.unchanged + counts.late
+    if counts.produced != written:
+        raise BrokenLaw(
+            f"{counts.produced:,} records produced, but the publish statements wrote {written:,} (loaded"
+            f" {counts.loaded:,}, updated {counts.updated:,}, unchanged {counts.unchanged:,}, late"
+            f" {counts.late:,}); nothing was published",
+        )

@@ -1,0 +1,57 @@
+"""An outcome: what a finished stage reports."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from chalicelib.core.counts import NONE, Cardinality, Counts
+from chalicelib.core.ledger import LedgerEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Transformed:
+    """What transform did with one batch, or with all of a run's batches together.
+
+    ``written`` is what the sink says it took; ``broken`` counts per rule, ``rule:column``. ``failing`` names the rules
+    of severity ``fail`` among them.
+    """
+
+    counts: Counts = NONE
+    written: int = 0
+    broken: Mapping[str, int] = field(default_factory=dict)
+    failing: tuple[str, ...] = ()
+    cardinality: Cardinality | None = None
+
+    @classmethod
+    def total(cls, parts: Iterable["Transformed"]) -> "Transformed":
+        """Add up the batches of a run; a run-scope step means there is one batch, whose cardinality it is."""
+        parts = list(parts)
+        broken: Counter[str] = Counter()
+        for part in parts:
+            broken.update(part.broken)
+        return cls(
+            counts=sum((part.counts for part in parts), Counts()),
+            written=sum(part.written for part in parts),
+            broken=dict(broken),
+            failing=tuple(dict.fromkeys(name for part in parts for name in part.failing)),
+            cardinality=next((part.cardinality for part in parts if part.cardinality), None),
+        )
+
+
+#: What transform did before it did anything.
+NOTHING = Transformed()
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A publish that stands: its ledger entry and the run's final counts."""
+
+    entry: LedgerEntry
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """Nothing to do: the run ``of`` loaded the same objects."""
+
+    of: str

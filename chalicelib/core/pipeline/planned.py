@@ -1,0 +1,22 @@
+"""Words of the design that do not work yet, so that an error can say so; whoever builds one removes it here.
+
+A key is written as its place, a value as ``place=value``.
+"""
+
+PLANNED = frozenset({
+    "alerts",
+    "limits.max_usd",
+    "rules[].check=foreign_key",
+    "rules[].check=unique",
+    "source.format.type=json",
+    "source.format.type=jsonl",
+    "source.format.type=parquet",
+    "source.incremental",
+    "target.contract",
+    "target.keep",
+    "target.keys",
+    "target.write=merge",
+    "target.write=replace",
+    "target.write=scd2",
+    "triggers[].type=schedule",
+})  # fmt: skip

@@ -1,0 +1,99 @@
+"""Sources: where a pipeline's records come from, and how their bytes are written.
+
+A new kind is one class here and one name in ``Source``.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StrictBool, StrictStr
+
+from chalicelib.core.pipeline.base import Fault, Model, Text
+from chalicelib.core.words import quoted
+
+_URI = re.compile(r"s3://(?P<bucket>[^/]*)(?:/(?P<key>.*))?", re.DOTALL)
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+def _one_character(text: str) -> str:
+    if len(text) != 1:
+        tab = ' (a tab is "\\t" in double quotes)' if text == "\\t" else ""
+        raise ValueError(f"{quoted(text)} is {len(text)} characters long; write exactly one{tab}")
+    if text in "\r\n\0":
+        raise ValueError(f"{quoted(text)} cannot cut fields; write another character")
+    return text
+
+
+def _s3_uri(text: str) -> str:
+    form = _URI.fullmatch(text)
+    if form is None:
+        raise ValueError(f"{quoted(text)} is not an S3 place; write s3://bucket/key-pattern")
+    if not form["bucket"]:
+        raise ValueError(f"{quoted(text)} has no bucket; write s3://bucket/key-pattern")
+    if re.search(r"[*?]", form["bucket"]):
+        raise ValueError(f"{quoted(text)} has a wildcard in the bucket; * and ? work in the key only")
+    if not _BUCKET.fullmatch(form["bucket"]):
+        raise ValueError(
+            f"{quoted(form['bucket'])} is not a bucket name; write 3 to 63 lower case letters, digits, dots and hyphens"
+        )
+    if not form["key"]:
+        raise ValueError(f"{quoted(text)} has no key; add one, such as {text.rstrip('/')}/*.csv")
+    return text
+
+
+class CsvFormat(Model):
+    """Delimited text; what is not said here is decided once per run from samples."""
+
+    type: Literal["csv"] = Field(default="csv", description="The format of the objects.")
+    delimiter: Annotated[StrictStr, AfterValidator(_one_character)] | None = Field(
+        default=None, description="The character between fields; decided from samples if not given."
+    )
+    quote: Annotated[StrictStr, AfterValidator(_one_character)] | None = Field(
+        default=None,
+        description="The character around fields, written twice inside them; from samples if not given.",
+    )
+    header: StrictBool | None = Field(
+        default=None,
+        description="Whether the first record names the columns; decided from samples if not given.",
+    )
+    encoding: Literal["utf-8"] | None = Field(default=None, description="The encoding of the text: utf-8.")
+    nulls: Annotated[tuple[StrictStr, ...], Field(max_length=100)] | None = Field(
+        default=None, description='The field texts that mean NULL, such as "" and "NULL".'
+    )
+
+    def faults(self) -> Iterator[Fault]:
+        """A delimiter that is also the quote."""
+        if self.delimiter is not None and self.delimiter == self.quote:
+            yield Fault(f"the delimiter and the quote are both {quoted(self.quote)}; change one", ("delimiter",))
+
+
+class S3Source(Model):
+    """Objects of one bucket whose keys match a pattern."""
+
+    type: Literal["s3"] = Field(description="The kind of source.")
+    uri: Annotated[StrictStr, AfterValidator(_s3_uri)] = Field(
+        description="s3://bucket/key-pattern, with * and ? as wildcards in the key."
+    )
+    format: CsvFormat = Field(default=CsvFormat(), description="How the objects are written.")
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name."""
+        return self.uri.removeprefix("s3://").partition("/")[0]
+
+    @property
+    def key(self) -> str:
+        """The key pattern."""
+        return self.uri.removeprefix("s3://").partition("/")[2]
+
+
+class FileSource(Model):
+    """Files of this machine, by path or pattern."""
+
+    type: Literal["file"] = Field(description="The kind of source.")
+    path: Text = Field(description="A local path or pattern, such as data/orders-*.csv.")
+    format: CsvFormat = Field(default=CsvFormat(), description="How the files are written.")
+
+
+Source = Annotated[S3Source | FileSource, Field(discriminator="type")]

@@ -1,0 +1,83 @@
+"""A plan: all that a run will do, decided before it does anything."""
+
+from dataclasses import dataclass
+
+from chalicelib.core.dialect import Dialect
+from chalicelib.core.manifest import ObjectVersion
+from chalicelib.core.pipeline import Pipeline
+from chalicelib.core.table import TableName
+from chalicelib.core.types import ColumnType
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Bytes from an object, decompressed: the head, and whole lines from middle and tail where they can be had."""
+
+    head: bytes
+    middle: bytes = b""
+    tail: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of the object, in its place: its name, the type that its text must fit, and how to read it."""
+
+    name: str
+    type: ColumnType
+    required: bool = False
+    format: str | None = None
+    timezone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetColumn:
+    """A column that the run writes. ``required``: the table refuses NULL there."""
+
+    name: str
+    type: ColumnType
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueColumn:
+    """A column of an existing table, as the catalogue describes it."""
+
+    name: str
+    type: str
+    required: bool
+    has_default: bool
+    generated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TableShape:
+    """An existing relation: its columns in order, without our provenance, and its user triggers.
+
+    ``is_table`` is false for a view, a foreign table and the like, which nobody can COPY into safely.
+    """
+
+    columns: tuple[CatalogueColumn, ...]
+    has_provenance: bool
+    is_table: bool = True
+    triggers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that a run will do.
+
+    ``fields`` are the object's, ``columns`` what the steps leave, in the order in which they are written.
+    ``create`` is whether publish creates the table; ``direct`` whether COPY may go straight into it within the
+    publishing transaction. ``notes`` are decisions that a person should see.
+    """
+
+    run_id: str
+    pipeline: Pipeline
+    table: TableName
+    objects: tuple[ObjectVersion, ...]
+    dialect: Dialect
+    fields: tuple[Field, ...]
+    columns: tuple[TargetColumn, ...]
+    create: bool
+    direct: bool
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,71 @@
+"""A reject: a record that broke the contract, with all its reasons and the bytes it came from."""
+
+import base64
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Severity(StrEnum):
+    """What a broken rule does: count it, reject the record, or hold the whole run."""
+
+    WARN = "warn"
+    REJECT = "reject"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason: the rule that was broken, the column it is about (if one) and a sentence for people."""
+
+    rule: str
+    message: str
+    column: str | None = None
+    severity: Severity = Severity.REJECT
+
+    def __str__(self) -> str:
+        return f"{self.rule}:{self.column or self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One rejected record.
+
+    ``record`` is its 1-based number in the object, the header not counted. ``start`` and ``end`` are byte offsets in
+    the decompressed object, without the record's terminator; ``raw`` holds the bytes between them, cut at 64 KiB.
+    A record that a run-scope step made has no number and no place: its ``raw`` holds its values as JSON.
+    """
+
+    batch: int
+    record: int | None
+    start: int | None
+    end: int | None
+    raw: bytes
+    reasons: tuple[Reason, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The reject for people and programs; ``raw`` as text, bytes that are no UTF-8 as backslash escapes."""
+        return {
+            "batch": self.batch,
+            "record": self.record,
+            "start": self.start,
+            "end": self.end,
+            "reasons": [
+                {"rule": r.rule, "column": r.column, "message": r.message, "severity": str(r.severity)}
+                for r in self.reasons
+            ],
+            "raw": self.raw.decode("utf-8", "backslashreplace"),
+        }
+
+    def to_line(self) -> bytes:
+        """The reject as one line of JSON that ``from_line`` reads back exactly."""
+        document = {**self.to_json(), "raw": base64.b64encode(self.raw).decode("ascii")}
+        return json.dumps(document, ensure_ascii=False).encode() + b"\n"
+
+    @classmethod
+    def from_line(cls, line: bytes) -> "Reject":
+        """Read what ``to_line`` wrote."""
+        document = json.loads(line)
+        reasons = [Reason(r["rule"], r["message"], r["column"], Severity(r["severity"])) for r in document["reasons"]]
+        return cls(**{**document, "raw": base64.b64decode(document["raw"]), "reasons": tuple(reasons)})
