@@ -17,6 +17,7 @@ This module is on the path of every client: it imports nothing heavy.
 
 import json
 import os
+import time
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,7 @@ class Home:
         self.supervisor_log = root / "supervisor.log"
         self.supervisor_lock = root / "supervisor.lock"
         self.clients_lock = root / "clients.lock"
+        self.kept_file = root / "kept"
 
     @classmethod
     def at(cls, path: Path) -> "Home":
@@ -98,6 +100,19 @@ class Home:
                 f"{self.password_file} is gone, and with it the way into this home's PostgreSQL: put the "
                 "file back. The data were not touched"
             ) from None
+
+    def keep(self, seconds: float) -> None:
+        """Ask the supervisor to stay for so long from now on, whether or not a client is there."""
+        self.kept_file.touch(mode=0o600)
+        until = max(time.time() + seconds, self.kept_file.stat().st_mtime)
+        os.utime(self.kept_file, (until, until))
+
+    def is_kept(self) -> bool:
+        """Whether the time that ``keep`` asked for has not run out; the file's own time says until when."""
+        try:
+            return self.kept_file.stat().st_mtime > time.time()
+        except FileNotFoundError:
+            return False
 
     def serving(self) -> Serving | None:
         """Return who serves, or None when nobody does or the one that did was killed."""

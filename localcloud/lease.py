@@ -30,7 +30,7 @@ class Lease:
 
 
 @contextmanager
-def lease(home: Path, *, fast: bool = False, major: int | None = None) -> Iterator[Lease]:
+def lease(home: Path, *, fast: bool = False, major: int | None = None, keep_s: float = 0) -> Iterator[Lease]:
     """Yield access to the home's PostgreSQL, which starts with the first lease and stops after the last.
 
     When the server is killed, open connections break and the supervisor starts it again at the same address.
@@ -40,6 +40,7 @@ def lease(home: Path, *, fast: bool = False, major: int | None = None) -> Iterat
         home: The folder that remembers everything; it is created.
         fast: Without fsync: for tests, unsafe at a power cut.
         major: The version of PostgreSQL for a new cluster (an existing one keeps its own).
+        keep_s: How long, from now, the server stays although no lease is held: for who only wants its address.
 
     Raises:
         Refused: this home's PostgreSQL cannot be run like that; the message names the cause and the way out.
@@ -52,6 +53,8 @@ def lease(home: Path, *, fast: bool = False, major: int | None = None) -> Iterat
             _pause(place, deadline)
         serving = _join(place, deadline, fast=fast, major=major)
         _check(place, serving, fast=fast, major=major)
+        if keep_s:
+            place.keep(keep_s)
         yield Lease(port=serving.port, major=serving.major, dsn=place.dsn(serving.port))
 
 

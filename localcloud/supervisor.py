@@ -5,7 +5,8 @@
 1. Take ``supervisor.lock``; when somebody has it, there is nothing to do (exit code 0).
 2. Start the server, then write ``postgres.json``: from now on clients may come in.
 3. Ten times a second try to take ``clients.lock`` alone. Every client holds it shared, so getting it means
-   that nobody is left; holding on to it lets a new client wait until the stop is complete.
+   that nobody is left; holding on to it lets a new client wait until the stop is complete. While the home is
+   kept (somebody was given its address), nobody has to be there.
 4. A server that was killed is started again on its port (its log replays what was committed); one that dies
    too often in a row ends the supervisor.
 5. Remove ``postgres.json``, stop the server, free both locks. SIGTERM and SIGINT lead here too; ``kill -9``
@@ -67,7 +68,7 @@ class Supervisor:
             try:
                 self._start()
                 on_ready()
-                while not self._stop_asked and not clients.try_exclusive():
+                while not self._stop_asked and (self._home.is_kept() or not clients.try_exclusive()):
                     if self._server.pid is None:
                         self._revive()
                     self._server.bound_log()

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from chalicelib.core.counts import NONE, Cardinality, Counts
+from chalicelib.core.errors import EtlError, Held
 from chalicelib.core.ledger import LedgerEntry
+from chalicelib.core.run import Failure, Stage, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,34 @@ NOTHING = Transformed()
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A publish that stands: its ledger entry and the run's final counts."""
+    """A publish that stands: its ledger entry, the run's final counts, and how many records broke each rule."""
 
     entry: LedgerEntry
     counts: Counts
+    broken: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A run that published nothing: the status that it ends in, where and why, and what was counted by then."""
+
+    status: Status
+    failure: Failure
+    counts: Counts = NONE
+    broken: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, error: BaseException, stage: Stage, so_far: Transformed = NOTHING) -> "Failed":
+        """The outcome of a stage that raised; what is no ``EtlError`` is a defect of ours, or a person's Ctrl-C."""
+        status, told = Status.FAILED, str(error)
+        if isinstance(error, Held):
+            status = Status.HELD
+        elif isinstance(error, KeyboardInterrupt):
+            status, told = Status.CANCELLED, "interrupted by a person; nothing was published"
+        elif not isinstance(error, EtlError):
+            told = f"internal error: {type(error).__name__}: {error}"
+        kind = type(error).__name__ if isinstance(error, EtlError) else "Fatal"
+        return cls(status, Failure(stage.value, kind, told), so_far.counts, so_far.broken)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,10 @@ from chalicelib.core.table import TableName
 from chalicelib.core.types import ColumnType
 
 
+#: The column of a record's number among the columns of a batch of clean records.
+LINE = "_etl_line"
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """Bytes from an object, decompressed: the head, and whole lines from middle and tail where they can be had."""
@@ -67,8 +71,7 @@ class Plan:
     """All that a run will do.
 
     ``fields`` are the object's, ``columns`` what the steps leave, in the order in which they are written.
-    ``create`` is whether publish creates the table; ``direct`` whether COPY may go straight into it within the
-    publishing transaction. ``notes`` are decisions that a person should see.
+    ``create`` is whether publish creates the table. ``notes`` are decisions that a person should see.
     """
 
     run_id: str
@@ -79,5 +82,13 @@ class Plan:
     fields: tuple[Field, ...]
     columns: tuple[TargetColumn, ...]
     create: bool
-    direct: bool
     notes: tuple[str, ...] = ()
+
+    @property
+    def may_go_direct(self) -> bool:
+        """Whether COPY may go straight into the table, if one process carries out the whole run.
+
+        An interrupted COPY must be taken back, so the rows of two objects must be told apart.
+        """
+        told_apart = self.pipeline.target.provenance or len(self.objects) == 1
+        return told_apart and not any(column.type.travels_as_text for column in self.columns)

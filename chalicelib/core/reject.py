@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -17,20 +18,42 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason: the rule that was broken, the column it is about (if one) and a sentence for people."""
+    """One reason: the rule that was broken, the column it is about (if one) and a sentence for people.
+
+    ``place`` is where the rule stands in the document; what no document states (a type, the structure) has none.
+    """
 
     rule: str
     message: str
     column: str | None = None
     severity: Severity = Severity.REJECT
+    place: str = ""
 
-    def __str__(self) -> str:
-        return f"{self.rule}:{self.column or self.message}"
+    @property
+    def key(self) -> str:
+        """What the rule is counted under: its place in the document, ``rules[2]``, or its word; and the column."""
+        what = self.place or self.rule
+        return f"{what}:{self.column}" if self.column else what
+
+    def to_json(self) -> dict[str, str | None]:
+        """The reason as JSON values."""
+        return {
+            "rule": self.rule,
+            "column": self.column,
+            "message": self.message,
+            "severity": self.severity.value,
+            "place": self.place,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Reason":
+        """Read what ``to_json`` wrote."""
+        return cls(**{**document, "severity": Severity(document["severity"])})
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """One rejected record.
+    """One rejected record of ``object``, named as people name it.
 
     ``record`` is its 1-based number in the object, the header not counted. ``start`` and ``end`` are byte offsets in
     the decompressed object, without the record's terminator; ``raw`` holds the bytes between them, cut at 64 KiB.
@@ -38,6 +61,7 @@ class Reject:
     """
 
     batch: int
+    object: str
     record: int | None
     start: int | None
     end: int | None
@@ -48,13 +72,11 @@ class Reject:
         """The reject for people and programs; ``raw`` as text, bytes that are no UTF-8 as backslash escapes."""
         return {
             "batch": self.batch,
+            "object": self.object,
             "record": self.record,
             "start": self.start,
             "end": self.end,
-            "reasons": [
-                {"rule": r.rule, "column": r.column, "message": r.message, "severity": str(r.severity)}
-                for r in self.reasons
-            ],
+            "reasons": [reason.to_json() for reason in self.reasons],
             "raw": self.raw.decode("utf-8", "backslashreplace"),
         }
 
@@ -67,5 +89,5 @@ class Reject:
     def from_line(cls, line: bytes) -> "Reject":
         """Read what ``to_line`` wrote."""
         document = json.loads(line)
-        reasons = [Reason(r["rule"], r["message"], r["column"], Severity(r["severity"])) for r in document["reasons"]]
+        reasons = [Reason.from_json(reason) for reason in document["reasons"]]
         return cls(**{**document, "raw": base64.b64decode(document["raw"]), "reasons": tuple(reasons)})

@@ -5,7 +5,7 @@ Rule 2: this file does no I/O and never asks what time it is; callers pass ``at`
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -77,6 +77,7 @@ class Run:
     """One execution of one pipeline.
 
     ``run_id`` is a UUIDv7 text, so ids sort by creation. ``ledger_number`` and ``table_hash`` are set by a publish.
+    ``broken`` counts the records that broke each rule, warnings among them.
     ``skipped_for`` names the run that already loaded the same objects.
     """
 
@@ -90,6 +91,7 @@ class Run:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     counts: Counts = NONE
+    broken: Mapping[str, int] = field(default_factory=dict)
     table_hash: str | None = None
     ledger_number: int | None = None
     failure: Failure | None = None
@@ -98,9 +100,14 @@ class Run:
     def moved(self, status: Status, *, at: datetime, **facts: Any) -> "Run":
         """Return this run in ``status``, reached at ``at``, with ``facts`` set on the way.
 
+        A run that is in a final status already stays as it is when it is moved there again: who records a run twice
+        changes nothing.
+
         Raises:
             IllegalTransition: if ``TRANSITIONS`` does not allow it.
         """
+        if status is self.status and not TRANSITIONS[status]:
+            return self
         if status not in TRANSITIONS[self.status]:
             raise IllegalTransition(f"run {self.run_id} is {self.status} and cannot become {status}")
         if status is Status.RUNNING:
@@ -123,6 +130,7 @@ class Run:
             "status": self.status.value,
             "trigger": self.trigger.value,
             **self.counts.to_json(),
+            "rules": dict(self.broken),
             "table_hash": self.table_hash,
             "ledger_number": self.ledger_number,
             "usd_estimated": None,

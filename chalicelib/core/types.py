@@ -51,6 +51,7 @@ _FORM = re.compile(r"([a-z][a-z0-9_ ]*?) ?(?:\( ?(-?[0-9]{1,8}) ?(?:, ?(-?[0-9]{
 _TEMPORAL = {"date", "time without time zone", "timestamp without time zone", "timestamp with time zone"}
 _MAX_LENGTH = 10_485_760  # PostgreSQL's own limit for varchar(n) and char(n)
 _MAX_PRECISION = 1_000
+_ENGINE_DIGITS = 38  # the most that an Arrow decimal of 128 bits holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,14 @@ class ColumnType:
     def is_temporal(self) -> bool:
         """Whether a strptime format can say how its text is read."""
         return self.base in _TEMPORAL
+
+    @property
+    def travels_as_text(self) -> bool:
+        """Whether only the target can hold its values exactly: a numeric of any length, or of over 38 digits.
+
+        Such a column's records travel as text and pass through staging, where the target casts them.
+        """
+        return self.base == "numeric" and (not self.arguments or self.arguments[0] > _ENGINE_DIGITS)
 
     @property
     def has_timezone(self) -> bool:

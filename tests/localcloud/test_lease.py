@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from observing import AS_ROOT, data_of, eventually, is_gone, postmaster_of, quer
 from chalicelib.core.errors import Refused, Unreachable
 from localcloud.lease import lease
 from localcloud.locks import FileLock, is_held
+from localcloud.supervisor import POLL_S
 
 CLIENT = """
 import sys, pathlib
@@ -262,3 +264,14 @@ def test_another_user_than_root_runs_the_server_as_itself(new_home):
 
     assert rows == [["etl"]]
     assert owners == servers == {65534}
+
+
+def test_a_kept_server_stays_without_a_client_until_its_time_is_over(home):
+    with lease(home, fast=True, keep_s=600) as held:
+        port = held.port
+    time.sleep(3 * POLL_S)  # that nothing happens can only be seen in time: three looks of the supervisor
+    assert is_held(home / "supervisor.lock")
+    with lease(home, fast=True) as again:
+        assert port == again.port
+        os.utime(home / "kept", (0, 0))
+    eventually(lambda: not is_held(home / "supervisor.lock"))

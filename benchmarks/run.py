@@ -1,0 +1,106 @@
+"""``make bench``: jobs A and B in interleaved rounds, and a report with the machine's load beside every figure.
+
+A: a clean file of 1,000,000 records appended to a table that does not exist yet, with every promise on.
+B: the same with 1 % broken records, four steps and eight rules, against psql copying the CLEAN file into a plain table.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.orders import write_orders
+from benchmarks.paths import Timing, bare, create_table, etlplus, psql_copy
+from chalicelib.postgres.connection import Dsn, connected
+from chalicelib.targets.postgres import PostgresTarget
+from localcloud.lease import lease
+
+HERE = Path(__file__).parent
+GOALS = {"A": 0.85, "B": 0.95}
+
+
+def main() -> None:
+    """Run the rounds and write the report."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--records", type=int, default=1_000_000)
+    arguments.add_argument("--data", type=Path, default=HERE.parent / ".etlplus" / "bench")
+    given = arguments.parse_args()
+    clean, broken = (given.data / f"{name}-{given.records}.csv" for name in ("clean", "broken"))
+    write_orders(clean, given.records)
+    write_orders(broken, given.records, broken=True)
+    with lease(given.data / "home") as held:
+        paths = _paths(clean, broken, held.dsn, given.data / "home")
+        rounds = [_round(paths, held.dsn) for _ in range(given.rounds)]
+        report = _report(rounds, given.records, clean.stat().st_size, held.dsn)
+    (HERE / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    for name, job in report["jobs"].items():
+        verdict = "reached" if job["ratio"] <= GOALS[name] else "MISSED"
+        print(
+            f"job {name}: {job['ratio']:.2f} of psql \\copy (bare {job['ratio_bare']:.2f}), goal {GOALS[name]} {verdict}"
+        )
+
+
+def _paths(clean: Path, broken: Path, url: str, home: Path) -> dict[str, Callable[[], Timing]]:
+    return {
+        "psql": lambda: psql_copy(clean, "bench.plain", url),
+        "bare": lambda: bare(clean, "bench.plain", url),
+        "A": lambda: etlplus(clean, HERE / "a.yaml", url, home),
+        "B": lambda: etlplus(broken, HERE / "b.yaml", url, home),
+    }
+
+
+def _round(paths: dict[str, Callable[[], Timing]], url: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, path in paths.items():
+        _clear(Dsn.parse(url))
+        os.sync()
+        load = os.getloadavg()[0]
+        timing = path()
+        found[name] = {"wall_s": round(timing.wall_s, 3), "client_cpu_s": round(timing.client_cpu_s, 3), "load": load}
+        print(
+            f"{name:5} {timing.wall_s:6.2f} s wall, {timing.client_cpu_s:6.2f} s client CPU, load {load:.1f}",
+            flush=True,
+        )
+    return found
+
+
+def _clear(dsn: Dsn) -> None:
+    """An empty plain table, no table of ours, an empty ledger, nothing left to write."""
+    with connected(dsn) as connection:
+        connection.run("DROP SCHEMA IF EXISTS bench, etl_target, etl_stage CASCADE")
+        connection.run("CREATE SCHEMA bench")
+        connection.run(create_table("bench.plain"))
+        target = PostgresTarget(dsn)
+        target.prepare()
+        target.close()
+        connection.run("CHECKPOINT")
+
+
+def _report(rounds: list[dict[str, Any]], records: int, size: int, url: str) -> dict[str, Any]:
+    medians = {name: statistics.median(r[name]["wall_s"] for r in rounds) for name in rounds[0]}
+    with connected(Dsn.parse(url)) as connection:
+        version = connection.one("SHOW server_version")
+    return {
+        "machine": {"cores": os.cpu_count(), "platform": platform.platform(), "python": platform.python_version()},
+        "postgresql": version[0] if version else None,
+        "data": {"records": records, "bytes": size},
+        "medians_s": medians,
+        "jobs": {
+            name: {
+                "ratio": round(medians[name] / medians["psql"], 3),
+                "ratio_bare": round(medians["bare"] / medians["psql"], 3),
+                "goal": goal,
+            }
+            for name, goal in GOALS.items()
+        },
+        "rounds": rounds,
+    }
+
+
+if __name__ == "__main__":
+    main()

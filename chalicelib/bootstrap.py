@@ -1,0 +1,63 @@
+"""Bootstrap: the only wiring. Which adapter stands behind which port is decided here and nowhere else."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from chalicelib.clock import SystemClock, new_run_id
+from chalicelib.core.errors import Refused
+from chalicelib.core.folder import run_prefix
+from chalicelib.core.pipeline import FileSource as FileSourceDocument
+from chalicelib.core.pipeline import Pipeline
+from chalicelib.core.run import Run
+from chalicelib.disk import DiskStore
+from chalicelib.engine.records.ahead import ReadAhead
+from chalicelib.journey import Journey
+from chalicelib.ports import Progress
+from chalicelib.postgres.connection import Dsn
+from chalicelib.sources.file import FileSource
+from chalicelib.store.runs import PostgresRuns
+from chalicelib.targets.postgres import PostgresTarget
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where things are: the control plane's database, the target's, and the folder of the runs' work."""
+
+    control: Dsn
+    target: Dsn
+    work: Path
+
+
+@contextmanager
+def run_log(control: Dsn) -> Iterator[PostgresRuns]:
+    """The run log, for the length of the block."""
+    runs = PostgresRuns(control)
+    try:
+        yield runs
+    finally:
+        runs.close()
+
+
+def run_in_process(pipeline: Pipeline, places: Places, progress: Progress, ahead: ReadAhead | None = None) -> Run:
+    """Carry out one run of ``pipeline`` in this process and return how it ended.
+
+    Raises:
+        Refused: if its source needs a cloud.
+    """
+    if not isinstance(pipeline.source, FileSourceDocument):
+        raise Refused(f"{pipeline.name} reads {pipeline.source.uri}, which needs a running cloud; load a file instead")
+    clock = SystemClock()
+    source = FileSource(pipeline.source.path, work=places.work / "plain", ahead=ahead)
+    target = PostgresTarget(places.target)
+    try:
+        with run_log(places.control) as log:
+            work = DiskStore(places.work)
+            for orphan in log.close_orphans(clock.now()):
+                work.remove(run_prefix(orphan))
+            journey = Journey(source, target, log, work, clock, progress)
+            return journey.run(pipeline, new_run_id(clock.now()))
+    finally:
+        source.close()
+        target.close()

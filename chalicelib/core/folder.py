@@ -1,0 +1,26 @@
+"""The run's folder in the work store: where what travels between its stages lies."""
+
+
+def run_prefix(run_id: str) -> str:
+    """What the keys of everything of a run begin with."""
+    return f"runs/{run_id}/"
+
+
+def rejects_prefix(run_id: str) -> str:
+    """What the keys of a run's rejects begin with."""
+    return f"{run_prefix(run_id)}rejects/"
+
+
+def rejects_key(run_id: str, batch: int) -> str:
+    """The rejects of one batch, a line of JSON each."""
+    return f"{rejects_prefix(run_id)}{batch:05d}.jsonl"
+
+
+def outcome_key(run_id: str, batch: int) -> str:
+    """What transform did with one batch, as JSON."""
+    return f"{run_prefix(run_id)}outcomes/{batch:05d}.json"
+
+
+def batch_key(run_id: str, batch: int) -> str:
+    """The clean records of one batch, as Parquet."""
+    return f"{run_prefix(run_id)}batches/{batch:05d}.parquet"

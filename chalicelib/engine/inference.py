@@ -1,0 +1,139 @@
+"""Inference: dialect, header and types, decided once per run from samples of head, middle and tail.
+
+A type is inferred only from texts that mean the same to PostgreSQL; anything else is text. A later value that does not
+fit is a reject, never another type.
+"""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+
+from chalicelib.core.dialect import Dialect
+from chalicelib.core.pipeline import CsvFormat
+from chalicelib.core.plan import Sample
+from chalicelib.core.types import ColumnType
+
+DELIMITERS = (",", ";", "\t", "|")
+#: A field of this text is PostgreSQL's own spelling of NULL in COPY files.
+COPY_NULL = "\\N"
+SAMPLE_RECORDS = 2_000
+_BIGINT = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
+_NUMERIC = re.compile(r"[-+]?((0|[1-9][0-9]*)(\.[0-9]+)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?")
+_OFFSET = re.compile(r"(Z|[-+](0[0-9]|1[0-5])(:?[0-5][0-9])?)")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+#: What two kinds of one column become together; any other pair is text.
+_JOIN = {frozenset({"bigint", "numeric"}): "numeric"}
+
+
+def decide_dialect(sample: Sample, pinned: CsvFormat) -> Dialect:
+    """Decide what the document leaves open: delimiter, header, and which field texts are NULL."""
+    quote = pinned.quote or '"'
+    text = _text(sample.head)
+    delimiter = pinned.delimiter or max(DELIMITERS, key=lambda d: _regularity(text, Dialect(d, quote)))
+    draft = Dialect(delimiter, quote)
+    rows = head_records(sample, draft)
+    nulls = pinned.nulls if pinned.nulls is not None else _nulls(rows)
+    header = pinned.header if pinned.header is not None else _has_header(rows, nulls)
+    return Dialect(delimiter, quote, header=header, nulls=tuple(nulls))
+
+
+def head_records(sample: Sample, dialect: Dialect) -> list[list[str]]:
+    """The records of the sample's head, a header among them; a cut last one is left out."""
+    whole = not sample.middle and not sample.tail
+    return _records(_text(sample.head), dialect, cut_end=not whole)
+
+
+def data_records(sample: Sample, dialect: Dialect) -> list[list[str]]:
+    """The records of all parts of the sample that have as many fields as the first, the header left out."""
+    head = head_records(sample, dialect)
+    width = len(head[0]) if head else 0
+    rest = [
+        record
+        for part in (sample.middle, sample.tail)
+        if part
+        for record in _records(_text(part.partition(b"\n")[2]), dialect, cut_end=part is sample.middle)
+    ]
+    return [record for record in [*head[1 if dialect.header else 0 :], *rest] if len(record) == width]
+
+
+def infer_type(values: Iterable[str], nulls: Sequence[str]) -> ColumnType | None:
+    """The type that every value fits, ``text`` if only text does, None if there is no value at all."""
+    kinds = {_kind(value.strip()) for value in values if value not in nulls}
+    if not kinds:
+        return None
+    if len(kinds) > 1:
+        kinds = {_JOIN.get(frozenset(kinds), "text")}
+    return ColumnType.parse(kinds.pop())
+
+
+def _kind(value: str) -> str:
+    if _BIGINT.fullmatch(value):
+        return "bigint"
+    if _NUMERIC.fullmatch(value):
+        return "numeric"
+    if value.lower() in ("true", "false"):
+        return "boolean"
+    if _UUID.fullmatch(value):
+        return "uuid"
+    return _temporal_kind(value) or "text"
+
+
+def _temporal_kind(value: str) -> str | None:
+    try:
+        if _DATE.fullmatch(value):
+            date.fromisoformat(value)
+            return "date"
+        stamp = _TIMESTAMP.match(value)
+        if stamp is None:
+            return None
+        datetime.fromisoformat(stamp.group()[:19])
+    except ValueError:
+        return None
+    offset = value[stamp.end() :]
+    if not offset:
+        return "timestamp"
+    return "timestamptz" if _OFFSET.fullmatch(offset) else None
+
+
+def _regularity(text: str, dialect: Dialect) -> tuple[float, int]:
+    """How regular the head is when cut at this delimiter: the share of records of the commonest width above 1."""
+    widths = Counter(len(record) for record in _records(text, dialect, cut_end=True)[:200])
+    width, count = max(widths.items(), key=lambda item: (item[0] > 1, item[1]), default=(1, 0))
+    return (count / widths.total() if width > 1 else 0.0, width)
+
+
+def _records(text: str, dialect: Dialect, *, cut_end: bool) -> list[list[str]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=dialect.delimiter, quotechar=dialect.quote)
+    found: list[list[str]] = []
+    try:
+        for record in reader:
+            if record:
+                found.append(record)
+            if len(found) > SAMPLE_RECORDS:
+                return found
+    except csv.Error:
+        return found
+    complete = text.endswith(("\n", "\r")) or not cut_end
+    return found if complete or len(found) < 2 else found[:-1]
+
+
+def _text(data: bytes) -> str:
+    return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").replace("\0", "")
+
+
+def _nulls(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    return ("", COPY_NULL) if any(COPY_NULL in row for row in rows) else ("",)
+
+
+def _has_header(rows: Sequence[Sequence[str]], nulls: Sequence[str]) -> bool:
+    """A first record of distinct names, none of which reads as a number, a date or another value."""
+    if not rows:
+        return True
+    first = [field.strip() for field in rows[0]]
+    named = all(field and field not in nulls and _kind(field) == "text" for field in first)
+    return named and len(set(first)) == len(first)

@@ -1,0 +1,195 @@
+"""A program: the SQL of one transform, compiled from the plan's fields and the pipeline's steps and rules.
+
+Its levels, from the inside out: every field as text; each cast to its type, with the reject reasons of rule
+``type``; one level or more for each step; the rules; at last every column in the type that the target wants.
+"""
+
+from dataclasses import dataclass, replace
+
+from chalicelib.core.pipeline import Pipeline, Sql
+from chalicelib.core.plan import Field, TargetColumn
+from chalicelib.core.reject import Reason, Severity
+from chalicelib.engine.casts import carrier, cast
+from chalicelib.ports import SqlParser
+from chalicelib.relations.binding import bound
+from chalicelib.relations.names import distinct, known
+from chalicelib.relations.relation import FATE, Broken, Column, Relation, failed, quoted, value_of
+from chalicelib.rules import RECORD_RULES
+from chalicelib.rules.record import missing
+from chalicelib.transforms import STEPS
+from chalicelib.transforms.sql import looks_at_the_whole_run, over_input
+
+#: The view of the object's fields as text, named by position.
+INPUT = "_etl_input"
+WARN = "_etl_warn"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What the engine runs for a batch.
+
+    ``gathers`` are tables to fill first, one for each run-scope step: (table, SELECT of the records so far, the query
+    over them). ``select`` streams the records with their fate, columns in the target's order; ``causes`` are what the
+    codes in a fate stand for.
+    """
+
+    select: str
+    columns: tuple[TargetColumn, ...]
+    causes: tuple[Reason, ...]
+    gathers: tuple["Gather", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gather:
+    """A run-scope step: all records so far are gathered in ``table``, then ``query`` makes new ones in ``result``.
+
+    ``place`` is the step's, for errors.
+    """
+
+    place: str
+    table: str
+    columns: tuple[str, ...]
+    select: str
+    query: str
+    result: str
+
+
+def compile_steps(
+    pipeline: Pipeline, fields: tuple[Field, ...], parser: SqlParser
+) -> tuple[Relation, tuple[Gather, ...]]:
+    """Compile casts, steps and record rules, up to the columns that the steps leave."""
+    relation = _casts(fields, parser)
+    gathers: list[Gather] = []
+    for i, step in enumerate(pipeline.transforms):
+        place = f"transforms[{i}].{step.step}"
+        if isinstance(step, Sql) and looks_at_the_whole_run(step, parser, place):
+            relation, gather = _gather(step, relation, parser, place, len(gathers))
+            gathers.append(gather)
+        else:
+            relation = STEPS[type(step)](step, relation, parser, place)
+    return relation, tuple(gathers)
+
+
+def compile_program(
+    pipeline: Pipeline, fields: tuple[Field, ...], columns: tuple[TargetColumn, ...], parser: SqlParser
+) -> Program:
+    """Compile the whole program for the columns that the target takes.
+
+    Raises:
+        InvalidPipeline: with the place, for an unknown column, a query that is none, an expression that aggregates.
+    """
+    relation, gathers = compile_steps(pipeline, fields, parser)
+    broken = [*_record_rules(pipeline, relation, parser), *_table_rules(columns, relation)]
+    relation = relation.reject([b for b in broken if b.reason.severity is not Severity.WARN])
+    relation = _fit(relation, columns, parser)
+    warn, causes = _warnings(relation, [b for b in broken if b.reason.severity is Severity.WARN])
+    outputs = ", ".join([*(quoted(c.name) for c in columns), FATE, f"{warn} AS {WARN}"])
+    return Program(f"SELECT {outputs} FROM {relation.source} AS input", columns, causes, gathers)
+
+
+def _casts(fields: tuple[Field, ...], parser: SqlParser) -> Relation:
+    distinct([field.name for field in fields], "columns")
+    parser.declare(INPUT, [(f"f{i}", "VARCHAR") for i in range(len(fields))])
+    texts = [f"f{i} AS t{i}, {cast(field, f'f{i}')} AS v{i}" for i, field in enumerate(fields)]
+    source = f"(SELECT {', '.join([*texts, f'NULL::VARCHAR AS {FATE}'])} FROM {INPUT})"
+    checked = [i for i, field in enumerate(fields) if cast(field, "t") != "t"]
+    codes = {i: code for code, i in enumerate(checked)}
+    level = Relation(source, tuple(Column(f"{k}{i}", "VARCHAR") for i in range(len(fields)) for k in "tv"))
+    level = level.reject(
+        [Broken(f"v{i} IS NULL AND t{i} IS NOT NULL", _type_reason(fields[i])) for i in checked],
+    )
+    columns = [Column(f.name, carrier(f.type), str(f.type), codes.get(i)) for i, f in enumerate(fields)]
+    level = level.select([(column, f"v{i}") for i, column in enumerate(columns)])
+    return level.reject(
+        [Broken(missing(f.name, level), Reason("not_null", f"{f.name} is null", f.name)) for f in fields if f.required],
+    )
+
+
+def _type_reason(field: Field) -> Reason:
+    how = f" as {field.format}" if field.format else ""
+    return Reason("type", f"{field.name} is no {field.type}{how}", field.name)
+
+
+def _gather(step: Sql, relation: Relation, parser: SqlParser, place: str, number: int) -> tuple[Relation, Gather]:
+    table, result = f"_etl_gathered_{number}", f"_etl_made_{number}"
+    names = ", ".join(map(quoted, relation.names))
+    kept = f"SELECT {names} FROM {table} WHERE {FATE} IS NULL"
+    gather = Gather(
+        place=place,
+        table=table,
+        columns=relation.names,
+        select=f"SELECT * FROM {relation.source} AS input",
+        query=over_input(step, parser, place, kept),
+        result=result,
+    )
+    parser.declare(table, [*((c.name, c.type) for c in relation.columns), (FATE, "VARCHAR")])
+    made = bound(gather.query, relation.names, parser, place)
+    distinct([name for name, _ in made], place)
+    parser.declare(result, made)
+    source = f"(SELECT *, NULL::VARCHAR AS {FATE} FROM {result})"
+    return Relation(source, tuple(Column(name, kind) for name, kind in made), relation.causes), gather
+
+
+def _record_rules(pipeline: Pipeline, relation: Relation, parser: SqlParser) -> list[Broken]:
+    return [
+        replace(broken, reason=replace(broken.reason, place=f"rules[{i}]"))
+        for i, rule in enumerate(pipeline.rules)
+        if type(rule) in RECORD_RULES
+        for broken in RECORD_RULES[type(rule)](rule, relation, parser, f"rules[{i}].{rule.check}")
+    ]
+
+
+def _table_rules(columns: tuple[TargetColumn, ...], relation: Relation) -> list[Broken]:
+    return [
+        Broken(
+            missing(c.name, relation),
+            Reason("not_null", f"{c.name} is null, the table wants a value", c.name),
+        )
+        for c in columns
+        if c.required
+    ]
+
+
+def _fit(relation: Relation, columns: tuple[TargetColumn, ...], parser: SqlParser) -> Relation:
+    """Bring each column into the type that the target wants; a value that does not fit rejects its record."""
+    known([column.name for column in columns], relation.names, "target")
+    wanted = {column.name: column for column in columns}
+    pairs = [(c, _conversion(c, wanted[c.name])) for c in relation.columns if c.name in wanted]
+    loose = {c.name: (f"_etl_try_{i}", sql) for i, (c, sql) in enumerate(pairs) if sql is not None}
+    if not loose:
+        return relation
+    level = relation.compute([(temp, sql, f"target: column {name}") for name, (temp, sql) in loose.items()], parser)
+    level = level.reject(
+        [
+            Broken(
+                f"{failed(temp)} OR ({value_of(temp)} IS NULL AND {quoted(name)} IS NOT NULL)",
+                Reason("type", f"{name} does not fit {wanted[name].type}", name),
+            )
+            for name, (temp, _) in loose.items()
+        ],
+    )
+    return level.select(
+        [(c, value_of(loose[c.name][0]) if c.name in loose else quoted(c.name)) for c in relation.columns],
+    )
+
+
+def _conversion(column: Column, wanted: TargetColumn) -> str | None:
+    """The SQL that makes a column's values fit, or None where they do."""
+    if column.fits == str(wanted.type):
+        return None
+    kind, name = carrier(wanted.type), quoted(column.name)
+    if kind != "VARCHAR" and not column.is_text:
+        return None if column.type == kind else f"CAST({name} AS {kind})"
+    text = name if column.is_text else f"CAST({name} AS VARCHAR)"
+    checked = cast(Field(column.name, wanted.type), text)
+    return None if checked == name else checked
+
+
+def _warnings(relation: Relation, warned: list[Broken]) -> tuple[str, tuple[Reason, ...]]:
+    """The SQL of the codes of the warnings of a record, and the causes with theirs added."""
+    if not warned:
+        return "NULL::VARCHAR", relation.causes
+    first = len(relation.causes)
+    codes = [f"CASE WHEN {b.condition} THEN '{first + i},' ELSE '' END" for i, b in enumerate(warned)]
+    sql = f"CASE WHEN {FATE} IS NULL THEN nullif(concat({', '.join(codes)}), '') END"
+    return sql, (*relation.causes, *(b.reason for b in warned))

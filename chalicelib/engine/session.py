@@ -1,0 +1,125 @@
+"""Sessions: DuckDB locked from its first statement that is not ours.
+
+No external access but the one path given, configuration locked, memory and time capped; extensions neither load nor
+install. Division by zero is an error of its record, as in PostgreSQL, not infinity.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from chalicelib.core.errors import InvalidPipeline
+from chalicelib.relations.relation import quoted
+
+MEMORY_LIMIT = "1GB"
+THREADS = 2
+#: No statement, with whoever consumes its records, takes longer: the default of ``limits.timeout_minutes``.
+TIMEOUT_S = 3_600
+_CATEGORY = re.compile(r"^[A-Z]\w*( [A-Z]\w*)* Error: ")
+
+
+@contextmanager
+def locked_session(
+    *, readable: Path | None = None, spill: Path | None = None, timeout_s: float = TIMEOUT_S
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An in-memory DuckDB that can read ``readable``, spill into ``spill``, and reach nothing else.
+
+    A statement that takes longer than ``timeout_s`` is interrupted.
+    """
+    connection = duckdb.connect(
+        config={
+            "threads": THREADS,
+            "memory_limit": MEMORY_LIMIT,
+            "temp_directory": str(spill) if spill else "",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "allow_community_extensions": "false",
+            "arrow_lossless_conversion": "true",
+            "python_enable_replacements": "false",
+            "python_scan_all_frames": "false",
+        },
+    )
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET ieee_floating_point_ops = false")
+        connection.execute(f"SET max_execution_time = {round(timeout_s * 1000)}")
+        if readable is not None:
+            connection.execute(f"SET allowed_paths = [{text_literal(str(readable))}]")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        yield connection
+    finally:
+        connection.close()
+
+
+def text_literal(value: str) -> str:
+    """Return ``value`` as a SQL literal of the engine."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+class Parser:
+    """The engine's reading of SQL text, on a locked session of its own; see ``ports.SqlParser``."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._aggregates: frozenset[str] | None = None
+
+    def tree(self, sql: str) -> dict[str, Any]:
+        """The syntax tree of ``sql``, or an error and its message."""
+        answer = self._one("SELECT json_serialize_sql(?)", [sql])
+        tree: dict[str, Any] = json.loads(answer)
+        return tree
+
+    def text(self, node: dict[str, Any]) -> str:
+        """The SQL of one SELECT's tree."""
+        document = json.dumps({"error": False, "statements": [{"node": node}]})
+        return str(self._one("SELECT json_deserialize_sql(?)", [document]))
+
+    def columns(self, sql: str) -> list[tuple[str, str]]:
+        """The names and engine types that ``sql`` returns; nothing is executed.
+
+        Raises:
+            InvalidPipeline: with the engine's message, if a name or a function is unknown.
+        """
+        try:
+            rows = self._connection.execute(f"DESCRIBE {sql}").fetchall()
+        except duckdb.Error as error:
+            raise InvalidPipeline(first_lines(error)) from error
+        return [(str(row[0]), str(row[1])) for row in rows]
+
+    def declare(self, table: str, columns: Sequence[tuple[str, str]]) -> None:
+        """Make an empty table known, replacing one of that name."""
+        listed = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns)
+        self._connection.execute(f"CREATE OR REPLACE TABLE {quoted(table)} ({listed})")
+
+    def aggregates(self) -> frozenset[str]:
+        """The names of all aggregate functions, in lower case; asked for once."""
+        if self._aggregates is None:
+            rows = self._connection.execute(
+                "SELECT function_name FROM duckdb_functions() WHERE function_type = 'aggregate'",
+            )
+            self._aggregates = frozenset(str(row[0]).lower() for row in rows.fetchall())
+        return self._aggregates
+
+    def _one(self, sql: str, values: list[str]) -> Any:
+        row = self._connection.execute(sql, values).fetchone()
+        return row[0] if row else None
+
+
+@contextmanager
+def parser() -> Iterator[Parser]:
+    """A parser for a ``with`` block."""
+    with locked_session() as connection:
+        yield Parser(connection)
+
+
+def first_lines(error: Exception) -> str:
+    """The engine's message without its category and the echo of the statement, which holds our own SQL."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    told = [line for line in lines if line and not line.startswith(("LINE ", "^"))]
+    return _CATEGORY.sub("", "; ".join(told[:2])).replace("!;", ";")

@@ -1,0 +1,129 @@
+"""The journey in one process: the six stages in order, without a state machine.
+
+Where nothing stands in the way, transform's records go straight into publish's COPY (a direct append); else into
+staging first. A crash anywhere leaves a table that is as it was; the run that it leaves is closed by the next process.
+"""
+
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+
+from chalicelib.core.errors import EtlError, Retriable
+from chalicelib.core.folder import rejects_prefix, run_prefix
+from chalicelib.core.manifest import Manifest
+from chalicelib.core.outcome import NOTHING, Duplicate, Failed, Published, Transformed
+from chalicelib.core.pipeline import Pipeline
+from chalicelib.core.plan import Plan
+from chalicelib.core.run import Run, Stage, Status, Trigger
+from chalicelib.ports import BatchSink, Clock, ObjectStore, Progress, RunLog, Source, Target
+from chalicelib.stages.extract import extract
+from chalicelib.stages.plan import plan
+from chalicelib.stages.publish import publish
+from chalicelib.stages.record import record
+from chalicelib.stages.transform import transform
+
+logger = logging.getLogger(__name__)
+
+#: How often a run is tried when its error says that waiting may help.
+ATTEMPTS = 2
+
+
+@dataclass(slots=True)
+class Journey:
+    """One run's way through the stages, with the ports it needs and how far it has come."""
+
+    source: Source
+    target: Target
+    log: RunLog
+    work: ObjectStore
+    clock: Clock
+    progress: Progress
+    stage: Stage = Stage.PLAN
+    so_far: Transformed = NOTHING
+
+    def run(self, pipeline: Pipeline, run_id: str, trigger: Trigger = Trigger.PERSON) -> Run:
+        """Carry the run to a final status and return it; what the run may meet is its outcome, not an error.
+
+        Raises:
+            KeyboardInterrupt: after the run was recorded as cancelled.
+        """
+        queued = Run(
+            run_id=run_id,
+            pipeline=pipeline.name,
+            pipeline_digest=pipeline.digest(),
+            table=str(pipeline.target.table),
+            trigger=trigger,
+            created_at=self.clock.now(),
+        )
+        running = queued.moved(Status.RUNNING, at=self.clock.now())
+        self.log.save(running, "run_started", f"started by {trigger.value}")
+        self.log.hold(run_id)
+        try:
+            outcome = self._outcome(pipeline, run_id)
+        except KeyboardInterrupt as interrupt:
+            self._record(running, Failed.of(interrupt, self.stage, self.so_far))
+            raise
+        return self._record(running, outcome)
+
+    def _record(self, running: Run, outcome: Published | Duplicate | Failed) -> Run:
+        ended = record(running, outcome, at=self.clock.now(), log=self.log, work=self.work)
+        self.work.remove(run_prefix(running.run_id))
+        return ended
+
+    def _outcome(self, pipeline: Pipeline, run_id: str) -> Published | Duplicate | Failed:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._through_the_stages(pipeline, run_id)
+            except Retriable as error:
+                failed = Failed.of(error, self.stage, self.so_far)
+                published = self._published(run_id)  # a COMMIT whose answer was lost
+                if published or attempt == ATTEMPTS:
+                    return published or failed
+            except EtlError as error:
+                return Failed.of(error, self.stage, self.so_far)
+            except Exception as error:
+                logger.exception("Run %s met a defect", run_id, extra={"action": "run_broke"})
+                return Failed.of(error, self.stage, self.so_far)
+        raise AssertionError
+
+    def _published(self, run_id: str) -> Published | None:
+        with suppress(EtlError):
+            entry = self.target.entry_of(run_id)
+            return Published(entry, entry.counts, self.so_far.broken) if entry else None
+        return None
+
+    def _through_the_stages(self, pipeline: Pipeline, run_id: str) -> Published | Duplicate:
+        self.stage, self.so_far = Stage.PLAN, NOTHING
+        planned = plan(run_id, pipeline, source=self.source, target=self.target)
+        if isinstance(planned, Duplicate):
+            return planned
+        self.stage = Stage.EXTRACT
+        manifest = extract(planned, source=self.source)
+        self.progress.total(manifest.records)
+        self.work.remove(rejects_prefix(run_id))  # an earlier attempt may have had other batches
+        self.stage = Stage.PUBLISH
+        if planned.may_go_direct:
+            return publish(
+                planned,
+                manifest,
+                target=self.target,
+                work=self.work,
+                copy=lambda publication: self._transform(planned, manifest, publication),
+            )
+        return self._through_staging(planned, manifest)
+
+    def _through_staging(self, planned: Plan, manifest: Manifest) -> Published | Duplicate:
+        try:
+            self.target.discard(planned.run_id)  # of an earlier attempt, which may have had another plan
+            self._transform(planned, manifest, self.target.staging(planned))
+            return publish(planned, manifest, target=self.target, work=self.work)
+        finally:
+            with suppress(Retriable):  # a publish that went through must not fail on what it leaves behind
+                self.target.discard(planned.run_id)
+
+    def _transform(self, planned: Plan, manifest: Manifest, sink: BatchSink) -> None:
+        self.stage = Stage.TRANSFORM
+        for batch in manifest.batches:
+            part = transform(planned, batch, source=self.source, sink=sink, work=self.work, progress=self.progress)
+            self.so_far = Transformed.total([self.so_far, part])
+        self.stage = Stage.PUBLISH

@@ -1,0 +1,208 @@
+"""The ports: what the inside asks of the outside, each as a small Protocol. Adapters stand at the edge."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+from chalicelib.core.counts import Counts
+from chalicelib.core.dialect import Dialect
+from chalicelib.core.ledger import LedgerEntry
+from chalicelib.core.manifest import Batch, Manifest, ObjectVersion
+from chalicelib.core.plan import Plan, Sample, TableShape
+from chalicelib.core.reject import Reject
+from chalicelib.core.run import Run
+from chalicelib.core.table import TableName
+from chalicelib.core.tally import Tally
+
+if TYPE_CHECKING:  # who only publishes or records needs no Arrow
+    import pyarrow as pa
+
+
+class Clock(Protocol):
+    """What time it is."""
+
+    def now(self) -> datetime:
+        """The time now, aware, in UTC."""
+        ...
+
+
+class Progress(Protocol):
+    """Somebody who watches a run."""
+
+    def total(self, records: int) -> None:
+        """How many records the run will read."""
+        ...
+
+    def advance(self, records: int) -> None:
+        """How many more records were read."""
+        ...
+
+
+class SqlParser(Protocol):
+    """The engine's own reading of SQL text; it runs nothing."""
+
+    def tree(self, sql: str) -> dict[str, Any]:
+        """The syntax tree of ``sql``, or ``{"error": true, "error_message": ...}``."""
+        ...
+
+    def text(self, node: dict[str, Any]) -> str:
+        """The SQL of one SELECT's tree."""
+        ...
+
+    def columns(self, sql: str) -> list[tuple[str, str]]:
+        """The names and engine types that the SELECT ``sql`` returns."""
+        ...
+
+    def declare(self, table: str, columns: Sequence[tuple[str, str]]) -> None:
+        """Make an empty table known under that name, so that queries over it can be read."""
+        ...
+
+    def aggregates(self) -> frozenset[str]:
+        """The names of all aggregate functions."""
+        ...
+
+
+class Source(Protocol):
+    """Where records come from."""
+
+    def find(self) -> Sequence[ObjectVersion]:
+        """The object versions that are there now, pinned, in (last_modified, key) order.
+
+        Raises:
+            NotFound: if there is none.
+        """
+        ...
+
+    def tally(self, version: ObjectVersion, dialect: Dialect, columns: int) -> Tally:
+        """Count the object's records without the engine.
+
+        Raises:
+            Held: if its compression is damaged.
+            SourceMoved: if it is no longer the version that was pinned.
+        """
+        ...
+
+    def sample(self, version: ObjectVersion) -> Sample:
+        """Bytes from head, middle and tail of an object, decompressed."""
+        ...
+
+    def local(self, version: ObjectVersion) -> AbstractContextManager[Path]:
+        """The whole object as a plain, decompressed local path, for the length of the block.
+
+        Raises:
+            SourceMoved: if it is no longer the version that was pinned.
+            Held: if its compression is damaged.
+        """
+        ...
+
+
+class BatchSink(Protocol):
+    """Where transform puts clean records: staging, the table itself, or an object."""
+
+    def write(self, plan: Plan, batch: Batch, records: "Iterable[pa.RecordBatch]") -> int:
+        """Write all of ``records`` and return how many there were; when it raises, none is there."""
+        ...
+
+
+class ObjectStore(Protocol):
+    """The work folder of the runs: a bucket on AWS, a folder on one machine. Keys are ``/``-separated."""
+
+    def writing(self, key: str) -> AbstractContextManager[IO[bytes]]:
+        """A stream whose bytes become the object at the end of the block, whole; an error leaves what was there."""
+        ...
+
+    def reading(self, key: str) -> AbstractContextManager[IO[bytes]]:
+        """The object's bytes.
+
+        Raises:
+            NotFound: if there is no such object.
+        """
+        ...
+
+    def keys(self, prefix: str) -> Sequence[str]:
+        """The keys that begin with ``prefix``, sorted."""
+        ...
+
+    def remove(self, prefix: str) -> None:
+        """Remove the objects whose keys begin with ``prefix``; harmless when there are none."""
+        ...
+
+
+class Publication(BatchSink, Protocol):
+    """One publishing transaction on one table; leaving its block without an error commits it."""
+
+    #: The run that already loaded these objects, or None. When set, nothing may be written.
+    duplicate_of: str | None
+    #: The entry of this very run, if an earlier attempt published it. When set, nothing may be written.
+    done: LedgerEntry | None
+
+    def insert_staged(self, plan: Plan, manifest: Manifest) -> int:
+        """Insert what load staged; return the row count.
+
+        Raises:
+            StagingLost: if the markers or the rows are not all there.
+        """
+        ...
+
+    def seal(self, plan: Plan, counts: Counts) -> LedgerEntry:
+        """Hash what was written, count it independently, move the table's hash and complete the ledger row.
+
+        Raises:
+            BrokenLaw: if the rows found are not those that ``counts`` says were loaded and updated.
+        """
+        ...
+
+
+class Target(Protocol):
+    """A database with tables that people read."""
+
+    def prepare(self) -> None:
+        """Create or migrate the schemas ``etl_target`` and ``etl_stage``."""
+        ...
+
+    def shape(self, table: TableName) -> TableShape | None:
+        """The table as the catalogue knows it, or None."""
+        ...
+
+    def loaded_by(self, table: TableName, pipeline: str, objects: Sequence[ObjectVersion]) -> dict[ObjectVersion, str]:
+        """Which of ``objects`` this pipeline already loaded into the table, with the id of the run that did."""
+        ...
+
+    def staging(self, plan: Plan) -> BatchSink:
+        """The run's staging table as a sink; each write is one transaction with its marker."""
+        ...
+
+    def publication(self, plan: Plan) -> AbstractContextManager[Publication]:
+        """The publishing transaction of a run; the end of the block commits it, an error rolls it back.
+
+        Raises:
+            Held: if the table's own constraints refuse the records.
+            Retriable: if the table is locked too long, changed since the plan, or the server went away.
+        """
+        ...
+
+    def entry_of(self, run_id: str) -> LedgerEntry | None:
+        """The ledger's entry of a run, if it has published: the answer to a COMMIT that nobody answered."""
+        ...
+
+    def discard(self, run_id: str) -> None:
+        """Drop a run's staging, if it has any."""
+        ...
+
+
+class RunLog(Protocol):
+    """The runs that are and were."""
+
+    def save(self, run: Run, action: str, message: str) -> None:
+        """Store the run as it is now, with one event that says what happened."""
+        ...
+
+    def hold(self, run_id: str) -> None:
+        """Say that this process carries the run out: when the process is gone, so is the run."""
+        ...
+
+    def save_rejects(self, run_id: str, rejects: Iterable[Reject]) -> int:
+        """Store a run's rejects, replacing what an earlier attempt stored; return how many."""
+        ...

@@ -1,0 +1,1 @@
+"""What every adapter that speaks PostgreSQL shares: connections, identifiers, named statements, migrations."""

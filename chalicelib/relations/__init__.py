@@ -1,0 +1,1 @@
+"""Relations: the SELECT that steps and rules build on, the names and expressions in it. Pure."""

@@ -1,0 +1,169 @@
+"""Files of this machine as a source: pinned by the SHA-256 of their bytes, read where they lie."""
+
+import glob
+import gzip
+import os
+import tempfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import IO
+
+from chalicelib.core.dialect import Dialect
+from chalicelib.core.errors import Held, NotFound, Refused, SourceMoved
+from chalicelib.core.manifest import ObjectVersion
+from chalicelib.core.plan import Sample
+from chalicelib.core.tally import Tally
+from chalicelib.engine.records import sha256, tally
+from chalicelib.engine.records.ahead import QUOTE, ReadAhead
+
+SAMPLE_BYTES = 128 * 1024
+_GZIP = b"\x1f\x8b"
+#: A decompressed object may be this many times its size and this many bytes more; beyond, it is a bomb.
+_RATIO, _SLACK_BYTES = 250, 64 * 1024 * 1024
+_BLOCK_BYTES = 1024 * 1024
+
+
+class FileSource:
+    """See ``ports.Source``. ``pattern`` is a path or a glob; gzip is recognised by its first bytes.
+
+    ``ahead`` may be counting and hashing the one file of ``pattern`` already.
+    """
+
+    def __init__(self, pattern: str, *, work: Path, ahead: ReadAhead | None = None) -> None:
+        self._pattern = pattern
+        self._ahead = ahead
+        self._work = work
+        self._plain: dict[str, Path] = {}
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def find(self) -> Sequence[ObjectVersion]:
+        """The files that match now, oldest first."""
+        literal = Path(self._pattern)
+        paths = [literal] if literal.exists() else map(Path, glob.glob(self._pattern))  # noqa: PTH207 - absolute too
+        files = [path.resolve() for path in paths if path.is_file()]
+        if not files:
+            raise NotFound(_missing(self._pattern))
+        versions = [_pinned(path, self._ahead if len(files) == 1 else None) for path in files]
+        return sorted(versions, key=lambda version: (version.last_modified, version.key))
+
+    def sample(self, version: ObjectVersion) -> Sample:
+        """Up to 128 KiB each of head, middle and tail; of a compressed file the head and what follows it."""
+        with _open(version) as stream:
+            if _is_gzip(stream):
+                with gzip.open(stream) as plain, _damage(version):
+                    return Sample(plain.read(SAMPLE_BYTES), plain.read(SAMPLE_BYTES))
+            if version.size_bytes <= 3 * SAMPLE_BYTES:
+                return Sample(stream.read())
+            head = stream.read(SAMPLE_BYTES)
+            stream.seek(version.size_bytes // 2)
+            middle = stream.read(SAMPLE_BYTES)
+            stream.seek(version.size_bytes - SAMPLE_BYTES)
+            return Sample(head, middle, stream.read(SAMPLE_BYTES))
+
+    def tally(self, version: ObjectVersion, dialect: Dialect, columns: int) -> Tally:
+        """Count the file's records, unless that was done ahead under the same assumptions."""
+        with self.local(version) as path:
+            counted = self._ahead.result() if self._ahead and path == Path(version.key) else None
+            if counted and (dialect.quote, counted.sha256) == (QUOTE, version.version) and columns > 1:
+                return counted.tally(header=dialect.header)
+            return tally(path, dialect, columns)
+
+    @contextmanager
+    def local(self, version: ObjectVersion) -> Iterator[Path]:
+        """The file itself, or its decompressed copy; checked to be unchanged at the end of the block."""
+        yield self._plain_path(version)
+        with _open(version) as stream:
+            now = os.fstat(stream.fileno())
+        if (now.st_size, _modified(now.st_mtime)) != (version.size_bytes, version.last_modified):
+            raise SourceMoved(f"{version.key} changed while it was read; nothing was published, load it again")
+
+    def close(self) -> None:
+        """Remove decompressed copies."""
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+            self._plain.clear()
+
+    def _plain_path(self, version: ObjectVersion) -> Path:
+        if version.version in self._plain:
+            return self._plain[version.version]
+        with _open(version) as stream:
+            compressed = _is_gzip(stream)
+            path = self._decompressed(version, stream) if compressed else Path(version.key)
+        self._plain[version.version] = path
+        return path
+
+    def _decompressed(self, version: ObjectVersion, stream: IO[bytes]) -> Path:
+        if self._folder is None:
+            self._work.mkdir(parents=True, exist_ok=True)
+            self._folder = tempfile.TemporaryDirectory(dir=self._work, prefix="plain-")
+        path = Path(self._folder.name) / version.version
+        limit = version.size_bytes * _RATIO + _SLACK_BYTES
+        with gzip.open(stream) as plain, path.open("wb") as out, _damage(version):
+            while block := plain.read(_BLOCK_BYTES):
+                out.write(block)
+                if out.tell() > limit:
+                    raise Held(f"{version.key} grows over {limit:,} bytes when decompressed; it was not read further")
+        return path
+
+
+@contextmanager
+def _damage(version: ObjectVersion) -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise Held(f"{version.key} is a damaged gzip file ({error}); nothing was published, send it again") from error
+
+
+def _open(version: ObjectVersion) -> IO[bytes]:
+    try:
+        return Path(version.key).open("rb")
+    except FileNotFoundError as error:
+        raise SourceMoved(f"{version.key} is gone since the plan was made") from error
+    except PermissionError as error:
+        raise Refused(f"{version.key} may not be read by this user") from error
+
+
+def _is_gzip(stream: IO[bytes]) -> bool:
+    start = stream.read(2)
+    stream.seek(0)
+    return start == _GZIP
+
+
+def _pinned(path: Path, ahead: ReadAhead | None) -> ObjectVersion:
+    if not _is_utf8(str(path)):
+        raise Refused(f"{str(path)!r} is no UTF-8 name, so it cannot be remembered; rename the file")
+    found = ahead.stat if ahead else path.stat()  # before the hash: a change meanwhile is noticed later
+    try:
+        counted = ahead.result() if ahead else None
+        digest = counted.sha256 if counted else sha256(path)
+    except PermissionError as error:
+        raise Refused(f"{path} may not be read by this user") from error
+    return ObjectVersion("file", str(path), digest, found.st_size, _modified(found.st_mtime))
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _modified(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _missing(pattern: str) -> str:
+    folder = Path(pattern).parent
+    names = [p.name for p in folder.iterdir()] if folder.is_dir() else []
+    near = get_close_matches(Path(pattern).name, names, n=1)
+    hint = (
+        f"; did you mean {folder / near[0]}?" if near else f"; the folder {folder} does not exist" if not names else ""
+    )
+    what = "is a folder; name a file or a pattern in it" if Path(pattern).is_dir() else "does not exist"
+    return f"{pattern} {what}{hint}"

@@ -1,0 +1,36 @@
+"""Record: the run's final status, counts and rejects into the run log."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from chalicelib.core.folder import rejects_prefix
+from chalicelib.core.outcome import Duplicate, Failed, Published
+from chalicelib.core.reject import Reject
+from chalicelib.core.run import Run, Status
+from chalicelib.ports import ObjectStore, RunLog
+
+
+def record(run: Run, outcome: Published | Duplicate | Failed, *, at: datetime, log: RunLog, work: ObjectStore) -> Run:
+    """End the run with its outcome; to do so again changes nothing."""
+    ended, told = _ended(run, outcome, at)
+    log.save_rejects(run.run_id, _rejects(run.run_id, work))
+    log.save(ended, f"run_{ended.status}", told)
+    return ended
+
+
+def _ended(run: Run, outcome: Published | Duplicate | Failed, at: datetime) -> tuple[Run, str]:
+    if isinstance(outcome, Duplicate):
+        return run.moved(Status.SKIPPED, at=at, skipped_for=outcome.of), f"loaded already by run {outcome.of}"
+    facts: dict[str, Any] = {"counts": outcome.counts, "broken": outcome.broken}
+    if isinstance(outcome, Failed):
+        return run.moved(outcome.status, at=at, failure=outcome.failure, **facts), outcome.failure.message
+    entry = outcome.entry
+    ended = run.moved(Status.SUCCEEDED, at=at, table_hash=str(entry.table_hash), ledger_number=entry.number, **facts)
+    return ended, f"{outcome.counts.loaded:,} records loaded into {run.table}"
+
+
+def _rejects(run_id: str, work: ObjectStore) -> Iterator[Reject]:
+    for key in work.keys(rejects_prefix(run_id)):
+        with work.reading(key) as stream:
+            yield from map(Reject.from_line, stream)

@@ -1,0 +1,1 @@
+"""The schema ``etl`` as numbered SQL files."""

@@ -1,0 +1,1 @@
+"""Targets: where published records stand. One package a kind, behind ``ports.Target``."""

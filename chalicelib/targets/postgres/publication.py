@@ -1,0 +1,243 @@
+"""Publication: one transaction that makes a run's records visible, all of them or none.
+
+The order is what makes it exactly once: the ledger row first (a second attempt of the run waits on it, another run of
+the same object waits on its claim), then the data, then the proof, then COMMIT.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+
+import pyarrow as pa
+
+from chalicelib.core.counts import Counts
+from chalicelib.core.errors import BrokenLaw, Retriable
+from chalicelib.core.ledger import LedgerEntry, TableHash
+from chalicelib.core.manifest import Batch, Manifest, ObjectVersion
+from chalicelib.core.plan import LINE, Plan, TableShape, TargetColumn
+from chalicelib.postgres.connection import Connection, Row
+from chalicelib.postgres.identifiers import quote
+from chalicelib.postgres.statements import statements
+from chalicelib.targets.postgres.catalogue import add_provenance, create_table, relation, shape
+from chalicelib.targets.postgres.copy import copy_into, with_constants
+from chalicelib.targets.postgres.staging import drop_staging, staging_table, verify_staged
+from chalicelib.targets.postgres.table_hash import hash_rows
+
+SQL = statements("chalicelib.targets.postgres", "ledger.sql")
+LOCK_TIMEOUT_S = 30
+#: The publish ends this long before the run's own time is up, so that its outcome can still be recorded.
+RESERVE_S = 30
+
+
+class PostgresPublication:
+    """See ``ports.Publication``. Made by ``PostgresTarget.publication``, which begins and ends the transaction."""
+
+    def __init__(
+        self, connection: Connection, plan: Plan, objects: Mapping[ObjectVersion, int], *, lock_timeout_s: float
+    ) -> None:
+        self.duplicate_of: str | None = None
+        self.done: LedgerEntry | None = None
+        self.sealed = False
+        self._connection = connection
+        self._lock_timeout_s = lock_timeout_s
+        self._number = 0
+        self._objects = objects
+        self._created = False
+        self._before = TableHash()
+        self._hashed: list[tuple[str, str]] = []
+        self._open(plan)
+
+    def write(self, plan: Plan, batch: Batch, records: Iterable[pa.RecordBatch]) -> int:
+        """COPY a batch's records straight into the table; when ``records`` raises, none of them stays."""
+        names = [column.name for column in plan.columns]
+        listed, source, constants = names, names, []
+        if plan.pipeline.target.provenance:
+            listed, source = [*names, "_etl_line", "_etl_run", "_etl_object"], [*names, LINE]
+            constants = [
+                pa.scalar(self._number, pa.int64()),
+                pa.scalar(self._objects[batch.object], pa.int32()),
+            ]
+        jsonb = frozenset(column.name for column in plan.columns if column.type.base == "jsonb")
+        options = "FORMAT binary, FREEZE" if self._created else "FORMAT binary"
+        try:
+            return copy_into(
+                self._connection,
+                f"COPY {relation(plan.table)} ({', '.join(map(quote, listed))}) FROM STDIN WITH ({options})",
+                (with_constants(record, source, constants, jsonb=jsonb) for record in records),
+            )
+        except BaseException:
+            self._take_back(plan, batch)
+            raise
+
+    def insert_staged(self, plan: Plan, manifest: Manifest) -> int:
+        """Insert what load staged, cast where it travelled as text; return the server's row count."""
+        verify_staged(self._connection, plan, manifest)
+        columns = [(quote(column.name), _unstaged(column)) for column in plan.columns]
+        if plan.pipeline.target.provenance:
+            columns += [
+                ("_etl_run", str(self._number)),
+                ("_etl_object", "b.object_id"),
+                ("_etl_line", f"s.{LINE}"),
+            ]
+        self._connection.run(
+            f"INSERT INTO {relation(plan.table)} ({', '.join(name for name, _ in columns)})"
+            f" SELECT {', '.join(value for _, value in columns)} FROM {staging_table(plan.run_id)} AS s"
+            " JOIN unnest(:batches::int[], :objects::int[]) AS b (batch, object_id) ON b.batch = s._etl_batch",
+            batches=[batch.number for batch in manifest.batches],
+            objects=[self._objects[batch.object] for batch in manifest.batches],
+        )
+        inserted = int(self._connection.row_count)
+        drop_staging(self._connection, plan.run_id)
+        return inserted
+
+    def seal(self, plan: Plan, counts: Counts) -> LedgerEntry:
+        """Hash and count what this run wrote, move the table's hash, complete the ledger row."""
+        rows_written = counts.loaded + counts.updated
+        written = TableHash()
+        if self._hashed:
+            written = hash_rows(self._connection, relation(plan.table), self._hashed, where=self._mine(plan))
+        if written.rows != rows_written:
+            raise BrokenLaw(
+                f"{plan.table}: the statements wrote {rows_written:,} rows, {written.rows:,} are found;"
+                " nothing was published",
+            )
+        before, version = self._locked_hash(plan) if self._hashed else (TableHash(), 0)
+        after = before + written
+        if self._hashed:
+            key = {"table_name": str(plan.table), "relation": relation(plan.table), "version": version + 1}
+            self._connection.run(SQL["set_table_hash"], **key, hash=str(after), row_count=after.rows)
+        row = self._connection.one(
+            SQL["complete_entry"],
+            number=self._number,
+            table_version=version + 1,
+            rows_written=rows_written,
+            hash_written=str(written),
+            hash_after=str(after),
+            rows_after=after.rows,
+            counts=json.dumps(counts.to_json()),
+        )
+        self.sealed = True
+        return entry(row or [])
+
+    def _open(self, plan: Plan) -> None:
+        """Take the table's lock, write the ledger row, claim the objects, prepare the table.
+
+        Another run's publish is waited for until this run's own time is up: what it did decides what is left to do.
+        """
+        limit_ms = max(plan.pipeline.limits.timeout_minutes * 60 - RESERVE_S, 1) * 1000
+        self._connection.run(f"SET LOCAL statement_timeout = {limit_ms}")
+        alone = plan.create or not self._is_known(plan)  # who creates or adopts a table keeps the others out
+        lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
+        self._connection.run(f"SELECT {lock}(hashtextextended(:name, 7302))", name=str(plan.table))
+        now = shape(self._connection, plan.table)
+        if now is None:
+            self._connection.run(SQL["forget_claims"], table_name=str(plan.table))
+        found = self._connection.one(
+            SQL["add_entry"],
+            run_id=plan.run_id,
+            pipeline=plan.pipeline.name,
+            digest=plan.pipeline.digest(),
+            table_name=str(plan.table),
+            write_mode=plan.pipeline.target.write,
+        )
+        if found is None:
+            row = self._connection.one(SQL["entry_of_run"], run_id=plan.run_id)
+            self.done = entry(row or [])
+            return
+        self._number = int(found[0])
+        self._claim(plan)
+        if self.duplicate_of is None:
+            self._connection.run(f"SET LOCAL lock_timeout = {round(self._lock_timeout_s * 1000)}")
+            self._prepare_table(plan, now)
+
+    def _is_known(self, plan: Plan) -> bool:
+        if self._connection.one("SELECT to_regclass(:name)", name=relation(plan.table)) == [None]:
+            return False
+        key = {"table_name": str(plan.table), "relation": relation(plan.table)}
+        return self._connection.one(SQL["table_hash"], **key) is not None
+
+    def _claim(self, plan: Plan) -> None:
+        """Claim every object for this run; ``duplicate_of`` names the run that was faster with all of them.
+
+        Raises:
+            Retriable: if another run loaded some of them since the plan, so that only the others are left.
+        """
+        taken = {}
+        key = {"table_name": str(plan.table), "pipeline": plan.pipeline.name}
+        for version, object_id in self._objects.items():
+            claimed = self._connection.one(SQL["claim_object"], **key, object_id=object_id, number=self._number)
+            if claimed is None:
+                other = self._connection.one(SQL["loaded_by"], **key, **identity(version))
+                taken[version] = str(other[0]) if other else "another run"
+        if len(taken) == len(plan.objects):
+            self.duplicate_of = next(iter(taken.values()))
+        elif taken:
+            version, other_run = next(iter(taken.items()))
+            raise Retriable(f"{version.uri} was loaded by run {other_run} since the plan was made; start the run again")
+
+    def _prepare_table(self, plan: Plan, now: TableShape | None) -> None:
+        if plan.create != (now is None):
+            change = "was created" if plan.create else "is gone"
+            raise Retriable(f"{plan.table} {change} since the plan was made; start the run again")
+        if now is None:
+            self._create(plan)
+            return
+        self._hashed = [(column.name, column.type) for column in now.columns]
+        if not self._is_known(plan):
+            self._before = hash_rows(self._connection, relation(plan.table), self._hashed)
+        if plan.pipeline.target.provenance and not now.has_provenance:
+            self._connection.run(add_provenance(plan))
+
+    def _create(self, plan: Plan) -> None:
+        if not plan.columns:
+            return
+        for statement in create_table(plan):
+            self._connection.run(statement)
+        self._created = True
+        self._hashed = [(column.name, str(column.type)) for column in plan.columns]
+
+    def _locked_hash(self, plan: Plan) -> tuple[TableHash, int]:
+        """The table's hash before this publish and its version, locked until COMMIT."""
+        key = {"table_name": str(plan.table), "relation": relation(plan.table)}
+        row = self._connection.one(SQL["lock_table_hash"], **key)
+        return (TableHash.parse(row[0], int(row[1])), int(row[2])) if row else (self._before, 0)
+
+    def _mine(self, plan: Plan) -> str:
+        """The condition that finds the rows of this transaction."""
+        if plan.pipeline.target.provenance:
+            return f"_etl_run = {self._number}"
+        return "xmin = pg_current_xact_id()::xid"
+
+    def _take_back(self, plan: Plan, batch: Batch) -> None:
+        """Delete what an interrupted COPY left, unless the transaction is lost already and its rows with it."""
+        if not self._connection.in_transaction:
+            return
+        mine = self._mine(plan)
+        if plan.pipeline.target.provenance:
+            mine += f" AND _etl_object = {self._objects[batch.object]}"
+        self._connection.run(f"DELETE FROM {relation(plan.table)} WHERE {mine}")
+
+
+def identity(version: ObjectVersion) -> dict[str, str]:
+    """What makes an object version itself, as the statements name it."""
+    return {"bucket": version.bucket, "key": version.key, "version": version.version}
+
+
+def entry(row: Row) -> LedgerEntry:
+    """A ledger row as the statements return it."""
+    number, run_id, pipeline, table, rows_written, hash_after, rows_after, published_at, counts = row
+    return LedgerEntry(
+        number=int(number),
+        run_id=str(run_id),
+        pipeline=str(pipeline),
+        table=str(table),
+        rows_written=int(rows_written or 0),
+        table_hash=TableHash.parse(hash_after, int(rows_after)),
+        published_at=published_at,
+        counts=Counts.from_json(counts or {}),
+    )
+
+
+def _unstaged(column: TargetColumn) -> str:
+    """The SQL that takes a column out of staging, cast where it travelled as text."""
+    name = f"s.{quote(column.name)}"
+    return f"{name}::{column.type}" if column.type.travels_as_text else name

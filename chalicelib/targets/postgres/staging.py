@@ -1,0 +1,91 @@
+"""Staging: the per-run UNLOGGED table that load fills and nobody reads, with a marker for each batch."""
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+from chalicelib.core.errors import StagingLost
+from chalicelib.core.manifest import Batch, Manifest
+from chalicelib.core.plan import LINE, Plan, TargetColumn
+from chalicelib.postgres.connection import Connection, transaction
+from chalicelib.postgres.faults import translated
+from chalicelib.postgres.identifiers import quote
+from chalicelib.postgres.statements import statements
+from chalicelib.targets.postgres.copy import copy_into, with_constants
+
+SQL = statements("chalicelib.targets.postgres", "ledger.sql")
+
+
+def staging_table(run_id: str) -> str:
+    """The run's staging table, as SQL."""
+    return f"etl_stage.{quote('r' + run_id.replace('-', ''))}"
+
+
+def carried(column: TargetColumn) -> str:
+    """The type of a column in staging: what its records travel as."""
+    return "text" if column.type.travels_as_text else str(column.type)
+
+
+class Staging:
+    """The staging table as a sink: each batch is one transaction with its marker; a second load replaces the first."""
+
+    def __init__(self, connection: Connection, plan: Plan) -> None:
+        self._connection = connection
+        self._create(plan)
+
+    def write(self, plan: Plan, batch: Batch, records: Iterable[pa.RecordBatch]) -> int:
+        """Copy a batch's records into staging and return how many there are."""
+        with translated(plan.table):
+            return self._write(plan, batch, records)
+
+    def _write(self, plan: Plan, batch: Batch, records: Iterable[pa.RecordBatch]) -> int:
+        names = [*(column.name for column in plan.columns), LINE]
+        jsonb = frozenset(column.name for column in plan.columns if column.type.base == "jsonb")
+        with transaction(self._connection) as connection:
+            connection.run(SQL["mark_batch"], run_id=plan.run_id, batch=batch.number)
+            connection.run(
+                f"DELETE FROM {staging_table(plan.run_id)} WHERE _etl_batch = :batch",
+                batch=batch.number,
+            )
+            constants = [pa.scalar(batch.number, pa.int32())]
+            columns = ", ".join([*map(quote, names), "_etl_batch"])
+            rows = copy_into(
+                connection,
+                f"COPY {staging_table(plan.run_id)} ({columns}) FROM STDIN WITH (FORMAT binary)",
+                (with_constants(record, names, constants, jsonb=jsonb) for record in records),
+            )
+            connection.run(SQL["count_batch"], run_id=plan.run_id, batch=batch.number, row_count=rows)
+        return rows
+
+    def _create(self, plan: Plan) -> None:
+        columns = [f"{quote(column.name)} {carried(column)}" for column in plan.columns]
+        with transaction(self._connection) as connection:
+            connection.run("SELECT pg_advisory_xact_lock(hashtextextended(:run_id, 0))", run_id=plan.run_id)
+            connection.run(
+                f"CREATE UNLOGGED TABLE IF NOT EXISTS {staging_table(plan.run_id)}"
+                f" ({', '.join([*columns, f'{LINE} bigint', '_etl_batch integer'])})",
+            )
+
+
+def verify_staged(connection: Connection, plan: Plan, manifest: Manifest) -> int:
+    """Check that staging holds what the manifest says and return its row count.
+
+    Raises:
+        StagingLost: if a marker or a row is missing, as after a crash of the database.
+    """
+    exists = connection.one("SELECT to_regclass(:name) IS NOT NULL", name=staging_table(plan.run_id))
+    marked = dict(connection.run(SQL["staged_batches"], run_id=plan.run_id))
+    expected = {batch.number for batch in manifest.batches}
+    if not exists or not exists[0] or set(marked) != expected:
+        raise StagingLost(f"staging of run {plan.run_id} holds {len(marked)} of {len(expected)} batches")
+    found = connection.one(f"SELECT count(*) FROM {staging_table(plan.run_id)}")
+    rows = int(found[0]) if found else 0
+    if rows != sum(marked.values()):
+        raise StagingLost(f"staging of run {plan.run_id} holds {rows:,} of {sum(marked.values()):,} rows")
+    return rows
+
+
+def drop_staging(connection: Connection, run_id: str) -> None:
+    """Remove a run's staging table and its markers; harmless when there are none."""
+    connection.run(f"DROP TABLE IF EXISTS {staging_table(run_id)}")
+    connection.run(SQL["forget_batches"], run_id=run_id)

@@ -1,0 +1,34 @@
+"""Derive: compute columns from the columns that are there."""
+
+from chalicelib.core.pipeline import Derive
+from chalicelib.core.reject import Reason
+from chalicelib.ports import SqlParser
+from chalicelib.relations.expression import expression
+from chalicelib.relations.names import distinct
+from chalicelib.relations.relation import Broken, Column, Relation, failed, quoted, value_of
+
+
+def compile_derive(step: Derive, relation: Relation, parser: SqlParser, place: str) -> Relation:
+    """Add each column, or replace the one of that name; all see the columns as they were before the step.
+
+    A record for which an expression fails (a cast, an overflow) is rejected by the rule ``derive``.
+    """
+    tried = {name: f"_etl_try_{i}" for i, name in enumerate(step.derive)}
+    level = relation.compute(
+        [
+            (tried[name], expression(sql, parser, f"{place}.{name}"), f"{place}.{name}")
+            for name, sql in step.derive.items()
+        ],
+        parser,
+    )
+    level = level.reject(
+        [
+            Broken(failed(temp), Reason("derive", f"{name}: {step.derive[name]} fails for this record", name))
+            for name, temp in tried.items()
+        ],
+    )
+    types = {c.name: c.type for c in level.columns}
+    made = {name: (Column(name, types[temp]), value_of(temp)) for name, temp in tried.items()}
+    outputs = {c.name: (c, quoted(c.name)) for c in relation.columns} | made
+    distinct(outputs, place)
+    return level.select(list(outputs.values()))

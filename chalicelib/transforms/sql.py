@@ -1,0 +1,161 @@
+"""Sql: one SELECT over ``input``. The parse decides its scope: one record at a time, or the whole run."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chalicelib.core.errors import InvalidPipeline
+from chalicelib.core.pipeline import Sql
+from chalicelib.core.reject import Reason
+from chalicelib.ports import SqlParser
+from chalicelib.relations.binding import bound
+from chalicelib.relations.expression import Tree, nodes, one_select, wide_parts
+from chalicelib.relations.names import distinct, known
+from chalicelib.relations.relation import Broken, Column, Relation, failed, quoted, value_of
+from chalicelib.transforms.filter import apply_filter
+
+_OTHER_TABLES = {"TABLE_FUNCTION": "calls a table function", "SHOW_REF": "describes a table"}
+
+
+def looks_at_the_whole_run(step: Sql, parser: SqlParser, place: str) -> bool:
+    """Whether the query needs all records at once: it aggregates, windows, joins, sorts, limits, samples or nests.
+
+    Raises:
+        InvalidPipeline: if it is not one SELECT over ``input``.
+    """
+    node = one_select(step.sql, parser, place)
+    tables = {_table(t) for t in nodes(node) if t.get("type") == "BASE_TABLE"}
+    ctes = {str(entry["key"]).lower() for entry in _ctes(node)}
+    faults = [fault for t in nodes(node) for kind, fault in _OTHER_TABLES.items() if t.get("type") == kind]
+    faults += [f"reads {table}" for table in sorted(tables - ctes - {"input"})]
+    if "input" not in tables:
+        faults.append("does not read input")
+    if faults:
+        raise InvalidPipeline(
+            f"{place}: the query {faults[0]}; a sql step reads its records from input, and nothing else"
+        )
+    return not _is_plain(node) or bool(wide_parts(node, parser.aggregates()))
+
+
+def over_input(step: Sql, parser: SqlParser, place: str, source: str) -> str:
+    """The query with the SELECT ``source`` as its ``input``, written anew from its tree: one statement, no comments."""
+    query = parser.text(one_select(step.sql, parser, place))
+    return f'WITH "input" AS ({source}) SELECT * FROM (\n{query}\n)'
+
+
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """A column of the result: one that is there, perhaps under a new name, or else an expression."""
+
+    name: str
+    column: str = ""
+    sql: str = ""
+
+
+def compile_sql(step: Sql, relation: Relation, parser: SqlParser, place: str) -> Relation:
+    """Compile a query of record scope: its WHERE filters, its select list becomes the columns.
+
+    A record for which an output fails is rejected by the rule ``sql``.
+    """
+    visible = f"SELECT {', '.join(map(quoted, relation.names))} FROM {relation.source}"
+    node = _unqualified(one_select(step.sql, parser, place))
+    outputs = [output for item in node["select_list"] for output in _outputs(item, relation, parser, place)]
+    distinct([output.name for output in outputs], place)
+    bound(over_input(step, parser, place, visible), relation.names, parser, place)
+    if node["where_clause"]:
+        condition = _sql_of(node["where_clause"], parser)
+        relation = apply_filter(f"({condition})", condition, relation, parser, place)
+    tried = {output.name: f"_etl_try_{i}" for i, output in enumerate(outputs) if output.sql}
+    level = relation.compute([(tried[o.name], o.sql, place) for o in outputs if o.sql], parser)
+    level = level.reject(
+        [
+            Broken(failed(temp), Reason("sql", f"{name}: the expression fails for this record", name))
+            for name, temp in tried.items()
+        ],
+    )
+    columns = {column.name: column for column in level.columns}
+    return level.select([_selected(output, columns, tried) for output in outputs])
+
+
+def _selected(output: _Output, columns: dict[str, Column], tried: dict[str, str]) -> tuple[Column, str]:
+    if output.sql:
+        temp = tried[output.name]
+        return Column(output.name, columns[temp].type), value_of(temp)
+    return replace(columns[output.column], name=output.name), quoted(output.column)
+
+
+def _outputs(item: Tree, relation: Relation, parser: SqlParser, place: str) -> list[_Output]:
+    """The output columns of one select item."""
+    if item["class"] == "STAR":
+        return _star(item, relation, parser, place)
+    if item["class"] == "COLUMN_REF" and len(item["column_names"]) == 1:
+        (name,) = known(map(str, item["column_names"]), relation.names, place)
+        return [_Output(str(item["alias"] or name), column=name)]
+    shown = _sql_of(item, parser)
+    if not item["alias"]:
+        raise InvalidPipeline(f"{place}: {shown} has no name; give it one with AS")
+    return [_Output(str(item["alias"]), sql=f"({shown})")]
+
+
+def _star(item: Tree, relation: Relation, parser: SqlParser, place: str) -> list[_Output]:
+    if item["columns"] or item["expr"] or item["rename_list"] or item["qualified_exclude_list"]:
+        raise InvalidPipeline(f"{place}: COLUMNS(...) and RENAME are not supported; name the columns")
+    excluded = known(map(str, item["exclude_list"]), relation.names, place)
+    replaced = {str(r["key"]): f"({_sql_of(r['value'], parser)})" for r in item["replace_list"]}
+    known(replaced, relation.names, place)
+    return [
+        _Output(name, sql=replaced[name]) if name in replaced else _Output(name, column=name)
+        for name in relation.names
+        if name not in excluded
+    ]
+
+
+def _unqualified(node: Tree) -> Tree:
+    """The tree with ``amount`` for ``input.amount``, for the levels below know no alias of the query."""
+    alias = str(node["from_table"]["alias"] or "input").lower()
+    for item in nodes(node):
+        names = item.get("column_names")
+        if names and len(names) > 1 and str(names[0]).lower() == alias:
+            item["column_names"] = names[1:]
+    return node
+
+
+def _sql_of(item: Tree, parser: SqlParser) -> str:
+    """The SQL of one expression's tree."""
+    return parser.text({**_BARE, "select_list": [{**item, "alias": ""}]}).removeprefix("SELECT ")
+
+
+def _is_plain(node: Tree) -> bool:
+    """Whether a SELECT has only a select list, ``FROM input`` and a WHERE."""
+    return (
+        node["type"] == "SELECT_NODE"
+        and node["from_table"]["type"] == "BASE_TABLE"
+        and not any(node["from_table"][part] for part in _TABLE_PARTS)
+        and not any(node[part] for part in ("group_expressions", "having", "qualify", "modifiers", "sample"))
+        and node["aggregate_handling"] == "STANDARD_HANDLING"
+        and not _ctes(node)
+    )
+
+
+def _table(table: Tree) -> str:
+    """A table's name in lower case, its schema before it if the query gives one."""
+    return ".".join(str(table[part]).lower() for part in ("schema_name", "table_name") if table[part])
+
+
+def _ctes(node: Any) -> list[Tree]:
+    return [entry for n in nodes(node) if "cte_map" in n for entry in n["cte_map"]["map"]]
+
+
+_TABLE_PARTS = ("sample", "column_name_alias", "at_clause")
+_BARE: Tree = {
+    "type": "SELECT_NODE",
+    "modifiers": [],
+    "cte_map": {"map": []},
+    "from_table": {"type": "EMPTY", "alias": "", "sample": None},
+    "where_clause": None,
+    "group_expressions": [],
+    "group_sets": [],
+    "aggregate_handling": "STANDARD_HANDLING",
+    "having": None,
+    "sample": None,
+    "qualify": None,
+}

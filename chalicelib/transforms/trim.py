@@ -1,0 +1,21 @@
+"""Trim: take white space off both ends of text."""
+
+from chalicelib.core.pipeline import Trim
+from chalicelib.ports import SqlParser
+from chalicelib.relations.names import known
+from chalicelib.relations.relation import Relation, quoted
+
+
+def compile_trim(step: Trim, relation: Relation, parser: SqlParser, place: str) -> Relation:
+    """Trim the named columns, or every text column for ``*``; other types have nothing to trim."""
+    del parser
+    chosen = relation.names if step.trim == "*" else known(step.trim, relation.names, place)
+    return relation.select(
+        [
+            (
+                c,
+                f"trim({quoted(c.name)}, E' \\t\\r\\n')" if c.name in chosen and c.is_text else quoted(c.name),
+            )
+            for c in relation.columns
+        ],
+    )

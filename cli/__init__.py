@@ -1,0 +1,1 @@
+"""``etlplus``: the command line. Data goes to stdout, everything else to stderr."""

@@ -1,0 +1,66 @@
+"""``etlplus load``: a file into a table, with or without a pipeline document."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from chalicelib.bootstrap import Places, run_in_process
+from chalicelib.core.document import parse_pipeline
+from chalicelib.core.errors import InvalidPipeline, NotFound
+from chalicelib.core.pipeline import CsvFormat, FileSource, Pipeline, Target
+from chalicelib.core.run import Run
+from chalicelib.core.table import TableName
+from chalicelib.engine.records.ahead import ReadAhead
+from cli.progress import progress
+
+
+def load_pipeline(path: Path) -> Pipeline:
+    """Read a pipeline document.
+
+    Raises:
+        NotFound: if there is no such file.
+        InvalidPipeline: with every mistake in it, located.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise NotFound(f"{path} does not exist") from error
+    except (IsADirectoryError, UnicodeDecodeError) as error:
+        raise InvalidPipeline(f"{path} is not a UTF-8 text file") from error
+    return parse_pipeline(text, name=path.name)
+
+
+def pipeline_for(file: str, document: Pipeline | None, table: str | None, csv: dict[str, Any]) -> Pipeline:
+    """The pipeline that loads ``file``: the document with that file as its source, or one made up for it."""
+    try:
+        if document is not None:
+            given = document.source.format.model_dump(exclude_none=True)
+            source = FileSource(type="file", path=file, format=CsvFormat(**{**given, **csv}))
+            target = document.target.model_copy(update={"table": TableName.parse(table)} if table else {})
+            return document.model_copy(update={"source": source, "target": target})
+        name = _slug(file)
+        return Pipeline(
+            version=1,
+            name=name,
+            source=FileSource(type="file", path=file, format=CsvFormat(**csv)),
+            target=Target(type="postgres", table=TableName.parse(table or f"public.{name}")),
+        )
+    except ValueError as error:
+        raise InvalidPipeline(_told(error)) from error
+
+
+def run_load(pipeline: Pipeline, places: Places, ahead: ReadAhead | None = None) -> Run:
+    """Run the journey in this process, with a bar on a terminal."""
+    with progress(pipeline.name) as bar:
+        return run_in_process(pipeline, places, bar, ahead)
+
+
+def _slug(file: str) -> str:
+    """A name for pipeline and table: the file's, without endings, in lower case letters, digits and ``_``."""
+    stem = Path(file).name.split(".")[0]
+    return re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")[:63] or "data"
+
+
+def _told(error: ValueError) -> str:
+    errors = getattr(error, "errors", None)
+    return "; ".join(str(e["msg"]).removeprefix("Value error, ") for e in errors()) if errors else str(error)

@@ -1,0 +1,68 @@
+"""Output: one result in the form that was asked for, on stdout."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from io import StringIO
+from typing import Any
+
+
+class Form(StrEnum):
+    """How a command prints its result."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    YAML = "yaml"
+
+
+def emit(document: Any, form: Form, text: str) -> None:
+    """Print ``document`` as JSON, JSON lines or YAML; ``text`` is its form for people."""
+    if form is Form.TABLE:
+        out = text
+    elif form is Form.JSON:
+        out = json.dumps(document, indent=2, ensure_ascii=False)
+    elif form is Form.JSONL:
+        records = document if isinstance(document, list) else [document]
+        out = "\n".join(json.dumps(record, ensure_ascii=False) for record in records)
+    else:
+        out = _yaml(document)
+    if out:
+        sys.stdout.write(out.rstrip("\n") + "\n")
+
+
+def table(rows: Iterable[Sequence[object]], head: Sequence[str]) -> str:
+    """Rows as aligned columns under a head; numbers to the right."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [max(len(row[i]) for row in [list(head), *cells]) for i in range(len(head))]
+    right = [bool(cells) and all(row[i].replace(",", "").isdigit() for row in cells) for i in range(len(head))]
+    lines = [
+        "  ".join(value.rjust(w) if r else value.ljust(w) for value, w, r in zip(row, widths, right, strict=True))
+        for row in [list(head), *cells]
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(value))
+
+
+def _yaml(document: Any) -> str:
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    out = StringIO()
+    yaml.dump(_plain(document), out)
+    return out.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value

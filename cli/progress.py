@@ -1,0 +1,51 @@
+"""Progress: a live bar on a terminal, silence anywhere else."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from chalicelib.ports import Progress
+
+
+class Silence:
+    """Shows nothing."""
+
+    def total(self, records: int) -> None:
+        """Ignore the total."""
+
+    def advance(self, records: int) -> None:
+        """Ignore the advance."""
+
+
+class _Bar:
+    def __init__(self, title: str) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.rich = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("records"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self.rich.add_task(title, total=None)
+
+    def total(self, records: int) -> None:
+        self.rich.update(self._task, total=records, completed=0)
+
+    def advance(self, records: int) -> None:
+        self.rich.advance(self._task, records)
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Progress]:
+    """A bar on stderr if that is a terminal, else silence."""
+    if not sys.stderr.isatty():
+        yield Silence()
+        return
+    bar = _Bar(title)
+    with bar.rich:
+        yield bar

@@ -1,0 +1,41 @@
+"""Settings: where the home is, and that the URL is in no repr."""
+
+import pytest
+
+from chalicelib.core.errors import Refused
+from chalicelib.settings import Settings
+
+
+def test_the_home_is_what_the_environment_says(tmp_path):
+    assert tmp_path / "x" == Settings.read({"ETLPLUS_HOME": str(tmp_path / "x")}).home
+
+
+def test_without_it_the_home_is_the_nearest_one_upwards(tmp_path):
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / ".etlplus").mkdir()
+    assert tmp_path / ".etlplus" == Settings.read({}, folder=tmp_path / "a/b").home
+
+
+def test_without_any_the_home_is_in_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert tmp_path / ".etlplus" == Settings.read({}).home
+    monkeypatch.setenv("ETLPLUS_HOME", "here")
+    assert tmp_path / "here" == Settings.read().home
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:secret@h/d", "postgres://u:secret@h/d"])
+def test_a_database_url_is_kept_and_not_shown(url):
+    settings = Settings.read({"DATABASE_URL": url})
+    assert url == settings.database_url
+    assert "secret" not in repr(settings)
+
+
+@pytest.mark.parametrize("url", [None, ""])
+def test_no_database_url_means_the_local_one(url):
+    assert Settings.read({} if url is None else {"DATABASE_URL": url}).database_url is None
+
+
+def test_another_url_is_refused_without_being_repeated():
+    with pytest.raises(Refused, match="must begin with postgresql://") as refused:
+        Settings.read({"DATABASE_URL": "mysql://u:secret@h"})
+    assert "secret" not in str(refused.value)
