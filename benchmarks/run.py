@@ -16,6 +16,7 @@ from typing import Any
 from benchmarks.orders import write_orders
 from benchmarks.paths import Timing, bare, create_table, etlplus, psql_copy
 from chalicelib.postgres.connection import Dsn, connected
+from chalicelib.store.runs import PostgresRuns
 from chalicelib.targets.postgres import PostgresTarget
 from localcloud.lease import lease
 
@@ -40,9 +41,8 @@ def main() -> None:
     (HERE / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     for name, job in report["jobs"].items():
         verdict = "reached" if job["ratio"] <= GOALS[name] else "MISSED"
-        print(
-            f"job {name}: {job['ratio']:.2f} of psql \\copy (bare {job['ratio_bare']:.2f}), goal {GOALS[name]} {verdict}"
-        )
+        told = f"{job['ratio']:.2f} of psql (bare {job['ratio_bare']:.2f})"
+        print(f"job {name}: {told}, goal {GOALS[name]}: {verdict}")
 
 
 def _paths(clean: Path, broken: Path, url: str, home: Path) -> dict[str, Callable[[], Timing]]:
@@ -72,12 +72,14 @@ def _round(paths: dict[str, Callable[[], Timing]], url: str) -> dict[str, Any]:
 def _clear(dsn: Dsn) -> None:
     """An empty plain table, no table of ours, an empty ledger, nothing left to write."""
     with connected(dsn) as connection:
-        connection.run("DROP SCHEMA IF EXISTS bench, etl_target, etl_stage CASCADE")
+        connection.run("DROP SCHEMA IF EXISTS bench, etl, etl_target, etl_stage CASCADE")
         connection.run("CREATE SCHEMA bench")
         connection.run(create_table("bench.plain"))
-        target = PostgresTarget(dsn)
+        target, runs = PostgresTarget(dsn), PostgresRuns(dsn)
         target.prepare()
+        runs.newest(limit=1)
         target.close()
+        runs.close()
         connection.run("CHECKPOINT")
 
 

@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,8 @@ def _checked(command: Any, ctx: Any, path: Path) -> Any:
         raise
     except Exception as error:
         logging.getLogger("cli").exception("A command met a defect", extra={"action": "command_broke"})
-        told = f"internal error: {type(error).__name__}: {error}; the traceback is in {path}"
+        place = f"the traceback is in {path}" if path.is_file() else f"its traceback could not be written to {path}"
+        told = f"internal error: {type(error).__name__}: {' '.join(str(error).split())}; {place}"
         raise _ended(told, Exit.INTERNAL) from error
 
 
@@ -67,7 +68,11 @@ def _log() -> Iterator[Path]:
 
 
 class _HomeHandler(logging.FileHandler):
-    """Makes the home with its file; neither exists before the first error."""
+    """Makes the home with its file; neither exists before the first error. Where they cannot be, it is silent."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError):
+            super().emit(record)
 
     def _open(self) -> Any:
         Path(self.baseFilename).parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from chalicelib.bootstrap import Places, run_in_process
 from chalicelib.core.document import parse_pipeline
-from chalicelib.core.errors import InvalidPipeline, NotFound
+from chalicelib.core.errors import InvalidPipeline, NotFound, Refused
 from chalicelib.core.pipeline import CsvFormat, FileSource, Pipeline, Target
 from chalicelib.core.run import Run
 from chalicelib.core.table import TableName
@@ -27,6 +27,8 @@ def load_pipeline(path: Path) -> Pipeline:
         raise NotFound(f"{path} does not exist") from error
     except (IsADirectoryError, UnicodeDecodeError) as error:
         raise InvalidPipeline(f"{path} is not a UTF-8 text file") from error
+    except OSError as error:
+        raise Refused(f"{path} cannot be read: {error.strerror}") from error
     return parse_pipeline(text, name=path.name)
 
 

@@ -67,7 +67,7 @@ class Etl:
         return "; ".join(f"{reason.rule}: {reason.message}" for reason in reject.reasons)
 
     def rows(self, columns: str = "id, name") -> list[list[Any]]:
-        found = query(self.where.target, f"SELECT {columns} FROM t ORDER BY _etl_object, _etl_line")
+        found = query(self.where.target, f"SELECT {columns} FROM public.t ORDER BY _etl_object, _etl_line")
         return [[int(v) if isinstance(v, Decimal) and v == int(v) else v for v in row] for row in found]
 
     def has_table(self) -> bool:
@@ -268,10 +268,10 @@ def test_odd_names_are_columns_as_they_are(etl):
     assert ("succeeded", None) == outcome(run)
     names = query(
         etl.where.target,
-        "SELECT attname FROM pg_attribute WHERE attrelid = 't'::regclass AND attnum > 0 ORDER BY attnum",
+        "SELECT attname FROM pg_attribute WHERE attrelid = 'public.t'::regclass AND attnum > 0 ORDER BY attnum",
     )
     assert ["id", *ODD, "_etl_run", "_etl_object", "_etl_line"] == [name for (name,) in names]
-    (values,) = query(etl.where.target, "SELECT * FROM t")
+    (values,) = query(etl.where.target, "SELECT * FROM public.t")
     assert [f"v{i}" for i in range(len(ODD))] == values[1:-3]
     assert ("succeeded", None) == outcome(etl.load(f"{header}\n{record.replace('v', 'w')}\n".encode(), "g.csv"))
 
@@ -300,6 +300,13 @@ def test_when_all_records_are_rejected_the_run_is_held(etl):
     assert "all 2 records rejected" in run.failure.message
     assert (2, 2) == (run.counts.read, run.counts.rejected)
     assert [1, 2] == [record for record, _ in etl.rejects(run, original)]
+    assert not etl.has_table()
+
+
+def test_when_every_record_is_ragged_the_run_is_held(etl):
+    run = etl.load(b"id,name\n1\n2\n")
+    assert ("held", "publish: Held") == outcome(run)
+    assert (2, 2) == (run.counts.read, run.counts.rejected)
     assert not etl.has_table()
 
 
@@ -344,7 +351,7 @@ def test_without_provenance_a_broken_file_of_several_costs_no_other_its_records(
         etl.file(GOOD + b"4\n" if i == broken else GOOD, name)
     run = etl.load(None, "*.csv", provenance=False)
     assert some_rejected(10, 1) == run.counts
-    assert [[9]] == query(etl.where.target, "SELECT count(*) FROM t")
+    assert [[9]] == query(etl.where.target, "SELECT count(*) FROM public.t")
 
 
 def test_steps_and_rules_have_their_part_in_the_counts(etl):
@@ -358,16 +365,16 @@ def test_steps_and_rules_have_their_part_in_the_counts(etl):
 
 
 def test_a_constraint_of_the_table_holds_the_run(etl):
-    query(etl.where.target, f"CREATE TABLE t (id {WAYS[etl.way]} UNIQUE, name text)")
+    query(etl.where.target, f"CREATE TABLE public.t (id {WAYS[etl.way]} UNIQUE, name text)")
     run = etl.load(GOOD + b"3,again\n")
     stage = {"direct": "transform", "staged": "publish"}[etl.way]  # where the records meet the table
     assert ("held", f"{stage}: Held") == outcome(run)
     assert "duplicate key value violates unique constraint" in run.failure.message
-    assert [[0]] == query(etl.where.target, "SELECT count(*) FROM t")
+    assert [[0]] == query(etl.where.target, "SELECT count(*) FROM public.t")
 
 
 def test_a_view_is_refused(etl):
-    query(etl.where.target, "CREATE VIEW t AS SELECT 1::bigint AS id, 'x' AS name")
+    query(etl.where.target, "CREATE VIEW public.t AS SELECT 1::bigint AS id, 'x' AS name")
     run = etl.load(GOOD)
     assert ("failed", "plan: Refused") == outcome(run)
     assert "public.t is no plain table" in run.failure.message

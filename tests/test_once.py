@@ -3,16 +3,15 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
+from cutting import cutting_proxy
 from making import Silent, environment, load, pipeline, places, query
 
 from chalicelib.bootstrap import run_in_process, run_log
@@ -61,6 +60,7 @@ def test_ten_times_at_once_in_threads_is_once(document, where):
 LOAD = """
 import json, sys
 from pathlib import Path
+from cutting import cutting_proxy
 from making import Silent, pipeline
 from chalicelib.bootstrap import Places, run_in_process
 from chalicelib.postgres.connection import Dsn
@@ -137,6 +137,7 @@ class InMidCopy(Silent):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from cutting import cutting_proxy
 from making import pipeline
 from test_once import InMidCopy
 from chalicelib.bootstrap import Places, run_in_process
@@ -159,7 +160,10 @@ def test_after_kill_9_in_mid_copy_nothing_is_published_and_loading_again_works(b
     run = load(big, where)
     with run_log(where.control) as log:
         closed = log.find(orphan.run_id)
-    assert ("failed", "the process ended before the run did") == (closed.status, closed.failure.message.partition(";")[0])
+    assert ("failed", "the process ended before the run did") == (
+        closed.status,
+        closed.failure.message.partition(";")[0],
+    )
     assert BIG == run.counts
     assert [[100_000]] == query(where.target, "SELECT count(*) FROM t")
 
@@ -207,91 +211,6 @@ def test_when_postgresql_is_stopped_at_once_in_mid_copy_the_run_is_carried_out_a
             assert run == log.find("last")
 
 
-@contextmanager
-def cutting_proxy(dsn, *, deliver):
-    """A proxy to the database that cuts the connection once, at the COMMIT of a publish, and yields its own DSN.
-
-    With ``deliver`` the COMMIT goes through and its reply is lost; without, the server never hears of it.
-    """
-    listener = socket.create_server(("127.0.0.1", 0))
-    cut = threading.Event()
-    threads = []
-
-    def up(client, server):
-        publishing = False
-        while data := receive(client):
-            publishing = publishing or b"UPDATE etl_target.ledger\n" in data
-            if publishing and b"COMMIT\0" in data and not cut.is_set():
-                cut.set()
-                if deliver:
-                    server.sendall(data)
-                    assert b"COMMIT" in server.replies.get()
-                break
-            server.sendall(data)
-        for each in (client, server):
-            end(each)
-
-    def down(server, client):
-        while data := receive(server):
-            if deliver and cut.is_set() and b"COMMIT" in data and not client.told:
-                client.told = True
-                server.replies.put(data)
-                continue
-            client.sendall(data)
-        end(client)
-
-    def serve():
-        while True:
-            try:
-                plain, _ = listener.accept()
-            except OSError:
-                return
-            client, server = End(plain), End(socket.create_connection((dsn.host, dsn.port)))
-            for work, pair in ((up, (client, server)), (down, (server, client))):
-                threads.append(threading.Thread(target=work, args=pair))
-                threads[-1].start()
-
-    door = threading.Thread(target=serve)
-    door.start()
-    try:
-        yield replace(dsn, port=listener.getsockname()[1]), cut
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        for each in (door, *threads):
-            each.join(10)
-
-
-class End:
-    """One end of a proxied connection."""
-
-    def __init__(self, sock):
-        import queue
-
-        self.sock, self.replies, self.told = sock, queue.Queue(), False
-
-    def sendall(self, data):
-        try:
-            self.sock.sendall(data)
-        except OSError:
-            pass
-
-
-def receive(side):
-    try:
-        return side.sock.recv(1 << 20)
-    except OSError:
-        return b""
-
-
-def end(side):
-    try:
-        side.sock.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
-    side.sock.close()
-
-
 @pytest.mark.parametrize("deliver", [True, False], ids=["reply lost", "never delivered"])
 def test_a_commit_that_is_cut_off_ends_in_one_publish(document, where, deliver):
     with cutting_proxy(where.target, deliver=deliver) as (dsn, cut):
@@ -313,6 +232,7 @@ def test_a_file_that_changes_in_mid_run_is_loaded_as_it_is_then(tmp_path, where)
         done = False
 
         def total(self, records):
+            del records
             if not self.done:
                 self.done = True
                 path.write_bytes(b"id,name\n1,one\n2,two\n")
@@ -325,6 +245,7 @@ def test_a_file_that_changes_in_mid_run_is_loaded_as_it_is_then(tmp_path, where)
 def test_a_defect_ends_the_run_and_not_the_process(document, where, caplog):
     class Broken(Silent):
         def total(self, records):
+            del records
             raise ZeroDivisionError("here")
 
     run = run_in_process(document, where, Broken())

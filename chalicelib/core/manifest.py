@@ -29,8 +29,8 @@ class Batch:
     """Records processed together: a whole object today, numbered from 1 within its run.
 
     ``records`` was counted by extract's own reader of record boundaries, which also found the terminator ``new_line``
-    (the engine, left alone, may take a line break within quotes for it and lose the object). ``suspect`` says that the object holds bytes
-    that no strict reader takes (a NUL, a quote that never closes), so transform screens it first.
+    (the engine, left alone, may take a line break within quotes for it and lose the object). ``suspect`` says that the
+    object holds bytes that no strict reader takes (a NUL, a quote that never closes), so transform screens it first.
     """
 
     number: int

@@ -8,7 +8,6 @@ from chalicelib.core.pipeline import Pipeline
 from chalicelib.core.table import TableName
 from chalicelib.core.types import ColumnType
 
-
 #: The column of a record's number among the columns of a batch of clean records.
 LINE = "_etl_line"
 

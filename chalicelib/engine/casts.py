@@ -51,6 +51,8 @@ MADE = {
     '"NULL"': "text",
     **{engine: name for name, engine in CARRIERS.items()},
 }
+#: Carriers whose canonical text PostgreSQL reads as the same value.
+_CANONICAL = frozenset({"SMALLINT", "INTEGER", "BIGINT", "DATE"})
 _SPACE, _BLANKS = r"[ \t\n\r\f\v]*", r"E' \t\n\r\f\v'"
 _DIGITS = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
 _DATE = "[0-9]{4}(?:-[0-9]{1,2}-|/[0-9]{1,2}/)[0-9]{1,2}"
@@ -58,8 +60,8 @@ _CLOCK = r"[0-9]{1,2}:[0-9]{1,2}(?::[0-9]{1,2}(?:\.[0-9]{0,6})?)?"
 _LONG_CLOCK = r"[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}\.[0-9]{7,}"
 _OFFSET = "(?:Z| UTC|[-+](?:0[0-9]|1[0-5])(?::?[0-5][0-9](?::[0-5][0-9])?)?)"
 _HEX = "[0-9a-fA-F]{4}(?:-?[0-9a-fA-F]{4}){7}"
-_TRUE = "('t', 'tr', 'tru', 'true', 'y', 'ye', 'yes', 'on', '1')"
-_FALSE = "('f', 'fa', 'fal', 'fals', 'false', 'n', 'no', 'of', 'off', '0')"
+_TRUE = "(?i:t|tr|tru|true|y|ye|yes|on|1)"
+_FALSE = "(?i:f|fa|fal|fals|false|n|no|of|off|0)"
 
 
 def carrier(column_type: ColumnType) -> str:
@@ -89,8 +91,21 @@ def made_type(engine_type: str) -> ColumnType:
 def cast(field: Field, text: str) -> str:
     """The SQL that reads ``text`` (SQL of a VARCHAR) as the field's type, or NULL."""
     kind = carrier(field.type)
-    read = _parsed(field, text, kind) if field.format else _READ[field.type.base](field, text)
+    if field.format:
+        return _bounded(_parsed(field, text, kind), kind)
+    read = _READ[field.type.base](field, text)
+    if kind in _CANONICAL or kind.startswith("DECIMAL"):
+        read = _canonical_first(kind, text, read)
     return _bounded(read, kind)
+
+
+def _canonical_first(kind: str, text: str, read: str) -> str:
+    """Take a text that is just what the engine would write for its value: PostgreSQL reads that alike.
+
+    It is the usual case and half as dear as a pattern; any other text is read by ``read``.
+    """
+    value = f"TRY_CAST({text} AS {kind})"
+    return f"CASE WHEN CAST({value} AS VARCHAR) = {text} THEN {value} ELSE {read} END"
 
 
 def _first(text: str, readings: Mapping[str, str]) -> str:
@@ -143,8 +158,8 @@ def _fitting(column_type: ColumnType, number: str) -> str:
 
 def _boolean(field: Field, text: str) -> str:
     del field
-    word = f"lower(trim({text}, {_BLANKS}))"
-    return f"CASE WHEN {word} IN {_TRUE} THEN true WHEN {word} IN {_FALSE} THEN false END"
+    spelled = _first(text, {_TRUE: "true", _FALSE: "false"})
+    return f"coalesce(TRY_CAST({text} AS BOOLEAN), {spelled})"  # the engine's words are some of PostgreSQL's
 
 
 def _date(field: Field, text: str) -> str:
@@ -162,7 +177,9 @@ def _moment(field: Field, text: str) -> str:
     """Read a timestamp, with and without an offset, with up to six digits of a second and with more."""
     zone = _text(field.timezone or "UTC")
     local, day = f"TRY_CAST({text} AS TIMESTAMP)", f"CAST(TRY_CAST({text} AS DATE) AS TIMESTAMP)"
-    if field.type.has_timezone:
+    if field.type.has_timezone and field.timezone in (None, "UTC"):  # the engine's own zone, so one cast reads both
+        readings, day = {f"(?:{_OFFSET})?": f"TRY_CAST({text} AS {TIMESTAMPTZ})"}, f"timezone({zone}, {day})"
+    elif field.type.has_timezone:
         local, day = f"timezone({zone}, {local})", f"timezone({zone}, {day})"
         readings = {"": local, _OFFSET: f"TRY_CAST({text} AS {TIMESTAMPTZ})"}
     else:
@@ -189,8 +206,9 @@ def _json(field: Field, text: str) -> str:
 
 def _uuid(field: Field, text: str) -> str:
     del field
-    shape = rf"{_HEX}|\{{{_HEX}\}}"
-    return f"CASE WHEN regexp_full_match({text}, '{shape}') THEN TRY_CAST({text} AS UUID) END"
+    shape, usual = rf"{_HEX}|\{{{_HEX}\}}", "________-____-____-____-____________"
+    value = f"TRY_CAST({text} AS UUID)"
+    return f"CASE WHEN {text} LIKE '{usual}' THEN {value} WHEN regexp_full_match({text}, '{shape}') THEN {value} END"
 
 
 def _limited(field: Field, text: str) -> str:
@@ -198,7 +216,8 @@ def _limited(field: Field, text: str) -> str:
     if not field.type.arguments:
         return text
     (most,) = field.type.arguments
-    return f"CASE WHEN length(rtrim({text}, ' ')) <= {most} THEN left({text}, {most}) END"
+    cut = f"CASE WHEN length(rtrim({text}, ' ')) <= {most} THEN left({text}, {most}) END"
+    return f"CASE WHEN length({text}) <= {most} THEN {text} ELSE {cut} END"
 
 
 def _parsed(field: Field, text: str, kind: str) -> str:

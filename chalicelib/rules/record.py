@@ -58,9 +58,9 @@ def compile_expr(rule: Expr, relation: Relation, parser: SqlParser, place: str) 
     """The condition must not be false, as SQL's CHECK means it; NULL passes, a failing expression does not."""
     sql = expression(rule.sql, parser, f"{place}.sql")
     reason = Reason("expr", rule.message or f"not: {rule.sql}", None, Severity(rule.severity))
-    tried = f"TRY({{'v': CAST({sql} AS BOOLEAN)}})"
-    relation.bind(tried, parser, f"{place}.sql")
-    return [Broken(f"{tried} IS NULL OR NOT coalesce(struct_extract({tried}, 'v'), true)", reason)]
+    passes = f"TRY(coalesce(CAST({sql} AS BOOLEAN), true))"  # NULL only where the expression fails
+    relation.bind(passes, parser, f"{place}.sql")
+    return [Broken(f"NOT coalesce({passes}, false)", reason)]
 
 
 def _number(text: str, place: str) -> str:

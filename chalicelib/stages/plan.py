@@ -74,6 +74,7 @@ def _read(sample: Sample, pipeline: Pipeline, shape: TableShape | None, uri: str
     names = _names(sample, dialect, pipeline, uri)
     _differ_by_more_than_case(names, uri)
     records = data_records(sample, dialect)
+    has_records = bool(sample.middle) or len(head_records(sample, dialect)) > dialect.header  # of any form
     known = _catalogue_types(names, pipeline, shape)
     fields, typed = [], True
     for i, name in enumerate(names):
@@ -82,7 +83,7 @@ def _read(sample: Sample, pipeline: Pipeline, shape: TableShape | None, uri: str
             fields.append(Field(name, declared.type, declared.required, declared.format, declared.timezone))
             continue
         inferred = infer_type((record[i] for record in records), dialect.nulls)
-        typed = typed and bool(records or name in known or sample.middle)  # a first record may exceed the sample
+        typed = typed and (has_records or name in known)
         fields.append(Field(name, known.get(name) or inferred or ColumnType.parse("text")))
     return _Read(dialect, tuple(fields), typed)
 

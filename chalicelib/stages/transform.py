@@ -112,7 +112,10 @@ class _Work:
         fates = Fates(self._program.causes)
         longest = max(STRICT_RECORD_BYTES, found.longest + 1024)
         numbers = _numbered(found.numbers)
-        written = self._pass(clean, fates, found.kept, numbers=numbers, longest=longest) if found.kept else 0
+        if found.kept:
+            written = self._pass(clean, fates, found.kept, numbers=numbers, longest=longest)
+        else:
+            written = self._sink.write(self._plan, self._batch, ())  # an empty batch is there, too
         fates.refuse(refused)
         self._keep(fates, rejects)
         return self._outcome(fates, written)

@@ -44,7 +44,7 @@ LIMIT :limit OFFSET :offset
 
 -- name: rejects_by_reason
 -- How many records each rule turned away.
-SELECT r ->> 'rule', r ->> 'column', min(r ->> 'message'), count(*)
+SELECT r ->> 'rule', r ->> 'column', min(r ->> 'message'), count(DISTINCT number)
 FROM etl.rejects, jsonb_array_elements(reasons) AS r
 WHERE run_id = :run_id
 GROUP BY 1, 2 ORDER BY 4 DESC, 1, 2

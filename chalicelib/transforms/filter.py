@@ -4,7 +4,7 @@ from chalicelib.core.pipeline import Filter
 from chalicelib.core.reject import Reason
 from chalicelib.ports import SqlParser
 from chalicelib.relations.expression import expression
-from chalicelib.relations.relation import FATE, Relation, failed, quoted, value_of
+from chalicelib.relations.relation import FATE, Column, Relation, failed, quoted
 
 _TRY = "_etl_try_filter"
 
@@ -16,11 +16,13 @@ def compile_filter(step: Filter, relation: Relation, parser: SqlParser, place: s
 
 def apply_filter(sql: str, shown: str, relation: Relation, parser: SqlParser, place: str) -> Relation:
     """Filter by ``sql``; a record for which it fails is rejected by the rule ``filter``."""
-    level = relation.compute([(_TRY, f"CAST({sql} AS BOOLEAN)", place)], parser)
+    passes = f"TRY(coalesce(CAST({sql} AS BOOLEAN), false))"  # NULL only where the condition fails
+    relation.bind(passes, parser, place)
+    level = relation.select([*((c, quoted(c.name)) for c in relation.columns), (Column(_TRY, "BOOLEAN"), passes)])
     first = len(level.causes)
     fate = (
         f"CASE WHEN {FATE} IS NOT NULL THEN {FATE} WHEN {failed(_TRY)} THEN ',{first},'"
-        f" WHEN NOT coalesce({value_of(_TRY)}, false) THEN 'f{first + 1}' END"
+        f" WHEN NOT {quoted(_TRY)} THEN 'f{first + 1}' END"
     )
     reasons = (Reason("filter", f"{shown} fails for this record"), Reason("filter", f"not: {shown}"))
     level = level.kept_columns(fate, reasons)

@@ -6,7 +6,7 @@ import ssl
 import subprocess
 import threading
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 
 import pg8000.exceptions
@@ -83,7 +83,7 @@ def test_a_port_where_nobody_listens_is_unreachable():
 
 
 def test_an_unknown_host_is_unreachable():
-    with pytest.raises(Unreachable, match="u@no-such-host.invalid:5432/d"):
+    with pytest.raises(Unreachable, match=r"u@no-such-host\.invalid:5432/d"):
         connect(Dsn("no-such-host.invalid", 5432, "u", "d", SECRET))
 
 
@@ -145,10 +145,8 @@ def tls_before(dsn, certificate):
             pass
         finally:
             for each in (source, sink):
-                try:
+                with suppress(OSError):
                     each.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
 
     def serve():
         plain, _ = listener.accept()

@@ -54,7 +54,7 @@ def test_an_edited_file_is_refused_by_name(database, package):
 def test_a_file_that_fails_leaves_nothing(database, package):
     (package / "002_second.sql").write_text("INSERT INTO mine.nowhere VALUES (1)")
     with connected(database) as connection:
-        with pytest.raises(Refused, match="mine.nowhere"):
+        with pytest.raises(Refused, match=r"mine\.nowhere"):
             migrate(connection, package.name, schema="mine")
         assert [None] == connection.one("SELECT to_regnamespace('mine')")
 
@@ -89,7 +89,7 @@ def weak(database):
 
 def test_a_user_without_create_is_refused_with_the_way_out(weak):
     target = PostgresTarget(weak)
-    with pytest.raises(Refused, match="permission denied for database .*; grant CREATE on the database to this user"):
+    with pytest.raises(Refused, match=r"permission denied for database .*; grant CREATE on the database to this user"):
         target.prepare()
     target.close()
 

@@ -2,7 +2,9 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 from making import pipeline, plan, query, records, version, wrote
 
@@ -10,6 +12,7 @@ from chalicelib.core.errors import BrokenLaw, Held, Refused, Retriable, Unreacha
 from chalicelib.core.manifest import Batch
 from chalicelib.core.table import TableName
 from chalicelib.postgres.connection import connected
+from chalicelib.targets.postgres import PostgresTarget
 
 T = TableName("public", "t")
 
@@ -43,16 +46,16 @@ def test_the_ledger_row_comes_first(database, target):
         assert found[0][0] > 0
 
 
-class Broke(Exception):
+class BrokeError(Exception):
     pass
 
 
 def test_an_error_leaves_nothing(database, target):
     of = plan()
-    with pytest.raises(Broke), target.publication(of) as publication:
+    with pytest.raises(BrokeError), target.publication(of) as publication:
         publication.write(of, Batch(1, of.objects[0], 3), [records(1, 3)])
         publication.seal(of, wrote(3))
-        raise Broke
+        raise BrokeError
     assert [0, 0, 0] == counts(database)
     assert not exists(database)
 
@@ -87,6 +90,7 @@ def test_another_pipeline_or_another_version_is_no_duplicate(database, target, p
 
 
 def test_of_two_at_once_one_publishes_and_the_other_names_it(database, new_target, target):
+    del target  # it has migrated
     inside, go_on = threading.Event(), threading.Event()
 
     def first():
@@ -146,11 +150,11 @@ def test_an_interrupted_copy_is_taken_back_and_the_run_goes_on(database, target)
 
     def failing():
         yield records(100, 3)
-        raise Broke
+        raise BrokeError
 
     with target.publication(of) as publication:
         publication.write(of, Batch(1, of.objects[0], 3), [records(1, 3)])
-        with pytest.raises(Broke):
+        with pytest.raises(BrokeError):
             publication.write(of, Batch(2, of.objects[1], 3), failing())
         publication.write(of, Batch(2, of.objects[1], 3), [records(10, 2)])
         entry = publication.seal(of, wrote(5))
@@ -165,10 +169,10 @@ def test_an_interrupted_copy_without_provenance_takes_back_only_this_run(databas
 
     def failing():
         yield records(100, 3)
-        raise Broke
+        raise BrokeError
 
     with target.publication(of) as publication:
-        with pytest.raises(Broke):
+        with pytest.raises(BrokeError):
             publication.write(of, Batch(1, of.objects[0], 3), failing())
         publication.write(of, Batch(1, of.objects[0], 3), [records(10, 2)])
         entry = publication.seal(of, wrote(2))
@@ -219,8 +223,6 @@ def test_a_broken_constraint_holds_the_run_and_the_connection_goes_on(database, 
 def test_a_row_too_big_holds_the_run(target):
     of = plan(columns={f"c{i}": "bigint" for i in range(1500)})
     with pytest.raises(Held, match="row is too big"), target.publication(of) as publication:
-        import pyarrow as pa
-
         values = [pa.array([1], pa.int64())] * 1501
         batch = pa.record_batch(values, names=[*(f"c{i}" for i in range(1500)), "_etl_line"])
         publication.write(of, Batch(1, of.objects[0], 1), [batch])
@@ -290,10 +292,6 @@ def test_a_user_who_may_not_write_is_refused(database, target):
             f"GRANT SELECT ON t TO {name}",
         ):
             connection.run(statement)
-    from dataclasses import replace
-
-    from chalicelib.targets.postgres import PostgresTarget
-
     weak = PostgresTarget(replace(database, user=name, password="x"))
     try:
         of = plan(create=False, pipeline=pipeline(provenance=False))
