@@ -17,7 +17,7 @@ def run(status=Status.QUEUED, **facts):
     return Run("id", "orders", "digest", "public.orders", Trigger.OBJECT, AT, status, **facts)
 
 
-@pytest.mark.parametrize(("before", "after"), LEGAL)
+@pytest.mark.parametrize(("before", "after"), sorted(LEGAL))
 def test_every_change_in_the_table_is_made(before, after):
     moved = run(before).moved(after, at=LATER)
     assert after is moved.status

@@ -34,6 +34,7 @@ def uuid_bytes(values):
     return pa.array([None if v is None else UUID(v).bytes for v in values], pa.binary(16))
 
 
+FIRST, LAST = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999999)  # noqa: DTZ001 - a timestamp has no zone
 LOW = "00000000-0000-0000-0000-000000000000"
 TYPES = {
     "smallint": (pa.int16(), [-32768, 0, 32767, None]),
@@ -46,7 +47,7 @@ TYPES = {
     "varchar(3)": (pa.string(), ["", "abc", "é€😀", None]),
     "date": (pa.date32(), [date(1, 1, 1), date(1970, 1, 1), date(9999, 12, 31), None]),
     "time": (pa.time64("us"), [time(0), time(23, 59, 59, 999999), None]),
-    "timestamp": (pa.timestamp("us"), [datetime.min, datetime.max, None]),
+    "timestamp": (pa.timestamp("us"), [FIRST, LAST, None]),
     "timestamptz": (pa.timestamp("us", tz="UTC"), [datetime(2024, 2, 29, 12, tzinfo=UTC), None]),
     "numeric(12,2)": (pa.decimal128(12, 2), [*map(Decimal, ("-9999999999.99", "-0.01", "0.00", "1.50")), None]),
     "numeric(38,0)": (pa.decimal128(38, 0), [Decimal("9" * 38), Decimal("-" + "9" * 38), Decimal(10**37), None]),
