@@ -97,6 +97,7 @@ class Journey:
         planned = plan(run_id, pipeline, source=self.source, target=self.target)
         if isinstance(planned, Duplicate):
             return planned
+        self.log.tell(run_id, "plan_made", "; ".join(planned.notes))
         self.stage = Stage.EXTRACT
         manifest = extract(planned, source=self.source)
         self.progress.total(manifest.records)

@@ -199,6 +199,10 @@ class RunLog(Protocol):
         """Store the run as it is now, with one event that says what happened."""
         ...
 
+    def tell(self, run_id: str, action: str, message: str) -> None:
+        """Add one event to a run."""
+        ...
+
     def hold(self, run_id: str) -> None:
         """Say that this process carries the run out: when the process is gone, so is the run."""
         ...

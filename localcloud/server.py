@@ -188,6 +188,8 @@ class Server:
                 known = connection.run("SELECT 1 FROM pg_database WHERE datname = :name", name=DATABASE)
                 if not known:
                     connection.run(f"CREATE DATABASE {DATABASE}")
+                    # our user is named like our schema: what people create without a schema belongs in public
+                    connection.run(f"ALTER DATABASE {DATABASE} SET search_path = public")
         except pg8000.exceptions.Error as error:
             if "28P01" in str(error):  # invalid_password
                 raise Refused(

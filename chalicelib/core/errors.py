@@ -1,4 +1,4 @@
-"""Errors by who must act: Step Functions and the exit codes know these three names and no others.
+"""Errors by who must act: the three categories are what Step Functions retries and what a run's status follows.
 
 ::
 

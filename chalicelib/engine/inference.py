@@ -20,6 +20,7 @@ DELIMITERS = (",", ";", "\t", "|")
 #: A field of this text is PostgreSQL's own spelling of NULL in COPY files.
 COPY_NULL = "\\N"
 SAMPLE_RECORDS = 2_000
+_HEADER_RECORDS = 200
 _BIGINT = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _NUMERIC = re.compile(r"[-+]?((0|[1-9][0-9]*)(\.[0-9]+)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -131,9 +132,21 @@ def _nulls(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
 
 
 def _has_header(rows: Sequence[Sequence[str]], nulls: Sequence[str]) -> bool:
-    """A first record of distinct names, none of which reads as a number, a date or another value."""
+    """Whether the first record is unlike the others: names over columns of numbers, dates and the like.
+
+    Each column whose other fields have a type tells for or against. Where all is text, a first record of distinct texts
+    that read as no value is taken for names.
+    """
     if not rows:
         return True
     first = [field.strip() for field in rows[0]]
+    others = [row for row in rows[1:_HEADER_RECORDS] if len(row) == len(first)]
+    told = 0
+    for i, field in enumerate(first):
+        kind = infer_type((row[i] for row in others), nulls)
+        if kind is not None and kind.base != "text" and field not in nulls:
+            told += -1 if infer_type((field, *(row[i] for row in others)), nulls) == kind else 1
+    if told:
+        return told > 0
     named = all(field and field not in nulls and _kind(field) == "text" for field in first)
     return named and len(set(first)) == len(first)

@@ -140,13 +140,12 @@ def _record_rules(pipeline: Pipeline, relation: Relation, parser: SqlParser) -> 
 
 
 def _table_rules(columns: tuple[TargetColumn, ...], relation: Relation) -> list[Broken]:
+    """What the table itself demands, unless the document has demanded it of the field already."""
+    demanded = {cause.column for cause in relation.causes if cause.rule == "not_null"}
     return [
-        Broken(
-            missing(c.name, relation),
-            Reason("not_null", f"{c.name} is null, the table wants a value", c.name),
-        )
+        Broken(missing(c.name, relation), Reason("not_null", f"{c.name} is null, the table wants a value", c.name))
         for c in columns
-        if c.required
+        if c.required and c.name not in demanded
     ]
 
 

@@ -8,6 +8,7 @@ from typing import IO
 import pyarrow as pa
 
 from chalicelib.core.codec import to_json
+from chalicelib.core.errors import BrokenLaw
 from chalicelib.core.folder import outcome_key, rejects_key
 from chalicelib.core.manifest import Batch
 from chalicelib.core.outcome import Transformed
@@ -112,10 +113,13 @@ class _Work:
         fates = Fates(self._program.causes)
         longest = max(STRICT_RECORD_BYTES, found.longest + 1024)
         numbers = _numbered(found.numbers)
-        if found.kept:
-            written = self._pass(clean, fates, found.kept, numbers=numbers, longest=longest)
-        else:
-            written = self._sink.write(self._plan, self._batch, ())  # an empty batch is there, too
+        try:
+            if found.kept:
+                written = self._pass(clean, fates, found.kept, numbers=numbers, longest=longest)
+            else:
+                written = self._sink.write(self._plan, self._batch, ())  # an empty batch is there, too
+        except NotStrict as error:
+            raise BrokenLaw(f"{self._batch.object.uri}: the engine refuses what was screened: {error}") from error
         fates.refuse(refused)
         self._keep(fates, rejects)
         return self._outcome(fates, written)
@@ -130,7 +134,8 @@ class _Work:
         new_line: str = "\n",
         longest: int = STRICT_RECORD_BYTES,
     ) -> int:
-        with locked_session(readable=path, spill=self._folder) as connection:
+        limit_s = self._plan.pipeline.limits.timeout_minutes * 60
+        with locked_session(readable=path, spill=self._folder, timeout_s=limit_s) as connection:
             open_input(
                 connection,
                 path,

@@ -32,6 +32,11 @@ class PostgresRuns:
             connection.run(SQL["save_run"], **_values(run))
             connection.run(SQL["add_event"], run_id=run.run_id, action=action, message=_storable(message))
 
+    def tell(self, run_id: str, action: str, message: str) -> None:
+        """Add one event to a run."""
+        with self._connected() as connection:
+            connection.run(SQL["add_event"], run_id=run_id, action=action, message=_storable(message))
+
     def hold(self, run_id: str) -> None:
         """Hold the run's lock for as long as this session lives."""
         with self._connected() as connection:

@@ -184,3 +184,19 @@ def test_every_value_fits_the_type_that_is_inferred_from_it(run, values):
     columns = {f"c{i}": str(infer_type([value], ()) or "text") for i, value in enumerate(values)}
     ran = run(",".join(f'"{value}"' for value in values).encode() + b"\n", columns, dialect=Dialect(header=False))
     assert ran.rejects == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "header"),
+    [
+        (b",name,qty\n0,a,1\n1,b,2\n", True),  # the index column of a data frame has no name
+        (b"id,qty,qty\n1,2,3\n4,5,6\n", True),  # names that are given twice are still names
+        (b"2B,410,AER\n2B,410,ASF\n", False),
+        (b"a,b\nx,y\n", True),
+        (b"x,x\nx,y\n", False),
+        (b"day,n\n2024-01-05,1\n", True),
+        (b"2024-01-04,1\n2024-01-05,1\n", False),
+    ],
+)
+def test_a_header_is_what_is_unlike_the_records_below(content, header):
+    assert header is decide_dialect(Sample(content), CsvFormat()).header
