@@ -48,7 +48,7 @@ def pipeline_for(file: str, document: Pipeline | None, table: str | None, csv: d
             target=Target(type="postgres", table=TableName.parse(table or f"public.{name}")),
         )
     except ValueError as error:
-        raise InvalidPipeline(_told(error)) from error
+        raise InvalidPipeline(_told(error)) from None  # pydantic words its errors for programmers
 
 
 def run_load(pipeline: Pipeline, places: Places, ahead: ReadAhead | None = None) -> Run:

@@ -149,7 +149,7 @@ def test_show_tells_of_one_run_by_its_id_or_the_beginning(etlplus):
     for name in (run["run_id"], run["run_id"][:10], "last"):
         told = etlplus.json("show", name)
         assert run["run_id"] == told["run_id"]
-        assert ["run_started", "run_succeeded"] == [event["action"] for event in told["events"]]
+        assert ["run_started", "plan_made", "run_succeeded"] == [event["action"] for event in told["events"]]
     assert "2 records loaded into public.orders" in etlplus("show", "last").stdout
 
 
