@@ -24,6 +24,8 @@ def run_report(run: Run, rejected_by: Sequence[dict[str, Any]]) -> str:
             "rejected": counts.rejected,
         }
         lines.append("  records: " + ", ".join(f"{name} {value:,}" for name, value in facts.items()))
+    elif run.status is Status.SUCCEEDED:
+        lines.append("  a header and no records: nothing was loaded")
     if rejected_by:
         rows = [(r["records"], r["rule"], r["column"], r["message"]) for r in rejected_by]
         lines += ["  " + line for line in table(rows, ("rejected", "rule", "column", "reason")).splitlines()]

@@ -159,11 +159,10 @@ def _modified(seconds: float) -> datetime:
 
 
 def _missing(pattern: str) -> str:
-    folder = Path(pattern).parent
-    names = [p.name for p in folder.iterdir()] if folder.is_dir() else []
-    near = get_close_matches(Path(pattern).name, names, n=1)
-    hint = (
-        f"; did you mean {folder / near[0]}?" if near else f"; the folder {folder} does not exist" if not names else ""
-    )
-    what = "is a folder; name a file or a pattern in it" if Path(pattern).is_dir() else "does not exist"
-    return f"{pattern} {what}{hint}"
+    path = Path(pattern)
+    if path.is_dir():
+        return f"{pattern} is a folder; name a file or a pattern in it"
+    if not path.parent.is_dir():
+        return f"{pattern} does not exist; the folder {path.parent} does not exist"
+    near = get_close_matches(path.name, [each.name for each in path.parent.iterdir()], n=1)
+    return f"{pattern} does not exist" + (f"; did you mean {path.parent / near[0]}?" if near else "")

@@ -353,3 +353,8 @@ def read(terminal):
         return terminal.read(4096)
     except OSError:  # Linux says so when the other side is closed
         return b""
+
+
+def test_a_header_without_records_is_told_as_such(etlplus):
+    (etlplus.folder / "h.csv").write_bytes(b"id,name\n")
+    assert "a header and no records: nothing was loaded" in etlplus("load", str(etlplus.folder / "h.csv")).stdout

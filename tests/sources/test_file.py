@@ -191,3 +191,8 @@ def test_a_file_that_went_before_it_was_read_has_moved(source_of, tmp_path):
         source.sample(version)
     with pytest.raises(SourceMoved, match="is gone"), source.local(version):
         pass
+
+
+def test_a_folder_is_told_as_one(tmp_path):
+    with pytest.raises(NotFound, match=r"is a folder; name a file or a pattern in it$"):
+        FileSource(str(tmp_path), work=tmp_path).find()
