@@ -10,12 +10,13 @@ def compile_trim(step: Trim, relation: Relation, parser: SqlParser, place: str) 
     """Trim the named columns, or every text column for ``*``; other types have nothing to trim."""
     del parser
     chosen = relation.names if step.trim == "*" else known(step.trim, relation.names, place)
-    return relation.select(
-        [
-            (
-                c,
-                f"trim({quoted(c.name)}, E' \\t\\r\\n')" if c.name in chosen and c.is_text else quoted(c.name),
-            )
-            for c in relation.columns
-        ],
-    )
+    outputs = [
+        (c, _trimmed(quoted(c.name)) if c.name in chosen and c.is_text else quoted(c.name)) for c in relation.columns
+    ]
+    return relation.select(outputs)
+
+
+def _trimmed(text: str) -> str:
+    """Look first: most text has nothing to trim, and looking costs half of trimming."""
+    has_blanks = f"regexp_matches({text}, '^[ \\t\\r\\n]|[ \\t\\r\\n]$')"
+    return f"CASE WHEN {has_blanks} THEN trim({text}, E' \\t\\r\\n') ELSE {text} END"
