@@ -187,10 +187,14 @@ def connected(dsn: Dsn, *, application: str = "etlplus") -> Iterator[Connection]
 
 def close(connection: Connection) -> None:
     """Close, also when the connection is already dead."""
+    buffered = connection._sock  # noqa: SLF001 - pg8000 forgets it unclosed, and the socket stays open as long as it lives
     try:
         connection.close()
     except (pg8000.exceptions.InterfaceError, OSError, ValueError):
         connection.broken = True  # pg8000 has closed the socket all the same
+    if buffered is not None:
+        with suppress(OSError, ValueError):
+            buffered.close()
 
 
 @contextmanager
