@@ -15,10 +15,3 @@ def quote(name: str) -> str:
     if len(name.encode()) > 63:
         raise ValueError(f"{name!r} is longer than the 63 bytes of a PostgreSQL identifier")
     return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """Return ``text`` as a SQL literal, for the few statements that take no parameters (DDL, COPY)."""
-    if "\0" in text:
-        raise ValueError("a literal cannot hold a NUL")
-    return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"

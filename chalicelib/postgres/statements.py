@@ -12,7 +12,7 @@ _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 def statements(package: str, name: str) -> Mapping[str, str]:
     """Return the statements of the file ``name`` in ``package``, by their names.
 
-    Parameters are pg8000's ``:named`` ones; ``{braces}`` stand for identifiers that the caller quotes and fills in.
+    Parameters are pg8000's ``:named`` ones.
     """
     parts = _NAME.split(files(package).joinpath(name).read_text(encoding="utf-8"))
     return dict(zip(parts[1::2], (part.strip() for part in parts[2::2]), strict=True))

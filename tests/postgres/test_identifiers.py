@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.postgres.connection import connected
-from chalicelib.postgres.identifiers import literal, quote
+from chalicelib.postgres.identifiers import quote
 
 
 @pytest.fixture
@@ -47,18 +47,6 @@ def test_any_text_is_a_columns_name_or_is_refused(connection, name):
     assert [["x"], ["y"]] == connection.run(f"SELECT {quoted} FROM odd ORDER BY 1")
     assert name == connection.columns[0]["name"]
     connection.run("DROP TABLE odd")
-
-
-@few
-@given(st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
-@example("\\'; --")
-def test_any_text_is_a_literal(connection, text):
-    assert [[text]] == connection.run(f"SELECT {literal(text)}")
-
-
-def test_a_nul_is_no_literal():
-    with pytest.raises(ValueError, match="NUL"):
-        literal("a\0b")
 
 
 def _is_utf8(name):
