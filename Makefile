@@ -8,15 +8,15 @@ LOCK := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes
 .PHONY: run test setup check lint format types contracts bench lock clean
 
 run: .venv/.run
-	@$(BIN)/etlplus load samples/orders.csv --pipeline samples/orders.yaml
+	@$(BIN)/etlplus up --demo $(if $(ONCE),--once)
 
 test: .venv/.dev
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadscope
 
 setup: .venv/.dev
 
 check: .venv/.dev lint types contracts
-	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=90
+	@$(BIN)/python -m pytest -n 2 --dist loadscope --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 lint: .venv/.dev
 	@$(BIN)/ruff format --check -q .
@@ -33,7 +33,7 @@ contracts: .venv/.dev
 	@$(BIN)/lint-imports
 
 bench: .venv/.dev
-	@$(BIN)/python -m compileall -q chalicelib cli localcloud benchmarks
+	@$(BIN)/python -m compileall -q app.py chalicelib cli functions infra localcloud benchmarks
 	@$(BIN)/python -m benchmarks.run
 
 lock: .venv/.dev
@@ -57,7 +57,7 @@ clean:
 	@$(BIN)/python -c "import site, pathlib; \
 		pathlib.Path(site.getsitepackages()[0], 'etlplus.pth').write_text(str(pathlib.Path.cwd()) + chr(10))"
 	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/python" -m cli "$$@"\n' > $(BIN)/etlplus && chmod +x $(BIN)/etlplus
-	@$(BIN)/python -m compileall -q chalicelib cli localcloud
+	@$(BIN)/python -m compileall -q app.py chalicelib cli functions infra localcloud
 	@touch $@
 
 .venv/.dev: .venv/.run requirements-dev.txt

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from chalicelib.core.counts import Counts
+from chalicelib.core.delivery import ObjectCreated
 from chalicelib.core.dialect import Dialect
 from chalicelib.core.ledger import LedgerEntry
 from chalicelib.core.manifest import Batch, Manifest, ObjectVersion
+from chalicelib.core.pipeline import Pipeline
 from chalicelib.core.plan import Plan, Sample, TableShape
 from chalicelib.core.reject import Reject
 from chalicelib.core.run import Run
@@ -209,4 +211,28 @@ class RunLog(Protocol):
 
     def save_rejects(self, run_id: str, rejects: Iterable[Reject]) -> int:
         """Store a run's rejects, replacing what an earlier attempt stored; return how many."""
+        ...
+
+
+class RunQueue(Protocol):
+    """The runs that were asked for and have not begun."""
+
+    def take(self, pipeline: Pipeline, created: Sequence[ObjectCreated], at: datetime) -> Sequence[str]:
+        """Queue runs of ``pipeline`` for objects that are there now; return the ids of those to start, old and new.
+
+        Every object version belongs to one run, which is the first that did not fail; a delivery of a version that
+        another run has becomes a run that is skipped for it. A delivery that was taken before queues nothing.
+        """
+        ...
+
+
+class Machine(Protocol):
+    """The state machine that carries runs out."""
+
+    def start(self, run_id: str) -> None:
+        """Start the run's execution; harmless when it was started before.
+
+        Raises:
+            Unreachable: if the service does not answer.
+        """
         ...

@@ -1,11 +1,17 @@
 """Settings: the one reader of the environment, frozen once read."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from chalicelib.core.errors import Refused
+from chalicelib.core.words import way_out
+
+_CONNECTION = re.compile(r"ETLPLUS_CONNECTION_([A-Z0-9_]+)")
+_URL_SCHEMES = ("postgresql://", "postgres://")
+_AUTHS = ("password", "iam")
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,11 +19,20 @@ class Settings:
     """What the environment decides.
 
     ``home`` is where local data lives: ``ETLPLUS_HOME``, else the nearest ``.etlplus`` folder upwards of the current
-    folder, else ``.etlplus`` in it. ``database_url`` (``DATABASE_URL``) replaces the local PostgreSQL.
+    folder, else ``.etlplus`` in it. ``database_url`` (``DATABASE_URL``) replaces the local PostgreSQL; with
+    ``DATABASE_AUTH=iam`` its password is an IAM token. ``connections`` are the databases that pipelines name:
+    ``ETLPLUS_CONNECTION_WAREHOUSE`` is the URL of the connection ``warehouse``; ``default`` is ``database_url``.
+    The others are set where Lambdas run: ``WORK_BUCKET``, ``QUEUE_URL``, ``STATE_MACHINE_ARN``, ``MAX_WORKERS``.
     """
 
     home: Path
     database_url: str | None = field(default=None, repr=False)
+    database_auth: str = "password"
+    connections: Mapping[str, str] = field(default_factory=dict, repr=False)
+    work_bucket: str | None = None
+    queue_url: str | None = None
+    state_machine_arn: str | None = None
+    max_workers: int = 1
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None, *, folder: Path | None = None) -> "Settings":
@@ -27,11 +42,66 @@ class Settings:
             Refused: naming every setting that is wrong, at once.
         """
         values = os.environ if environment is None else environment
+        if wrong := tuple(_wrong(values)):
+            raise Refused("; ".join(wrong))
         home = values.get("ETLPLUS_HOME")
-        url = values.get("DATABASE_URL") or None
-        if url is not None and not url.startswith(("postgresql://", "postgres://")):
-            raise Refused("DATABASE_URL must begin with postgresql://")
-        return cls(home=Path(home).absolute() if home else _nearest(folder or Path.cwd()), database_url=url)
+        named = {found[1].lower(): values[found[0]] for found in map(_CONNECTION.fullmatch, values) if found}
+        return cls(
+            home=Path(home).absolute() if home else _nearest(folder or Path.cwd()),
+            database_url=values.get("DATABASE_URL") or None,
+            database_auth=values.get("DATABASE_AUTH") or "password",
+            connections=named,
+            work_bucket=values.get("WORK_BUCKET"),
+            queue_url=values.get("QUEUE_URL"),
+            state_machine_arn=values.get("STATE_MACHINE_ARN"),
+            max_workers=int(values.get("MAX_WORKERS") or 1),
+        )
+
+    def needed(self, name: str) -> str:
+        """The setting ``name``, which must be there.
+
+        Raises:
+            Refused: if it is not.
+        """
+        value = getattr(self, name)
+        if not value:
+            raise Refused(f"the setting {name.upper()} is not set in the environment")
+        return str(value)
+
+    def databases(self) -> dict[str, str]:
+        """The databases as the environment names them, for a process of ours that has none of its own."""
+        named = {f"ETLPLUS_CONNECTION_{name.upper()}": url for name, url in self.connections.items()}
+        return {**named, **({"DATABASE_URL": self.database_url} if self.database_url else {})}
+
+    def connection(self, name: str) -> str | None:
+        """The URL of the connection that a pipeline names; None is the ``default`` one.
+
+        Raises:
+            Refused: if nothing says where it leads.
+        """
+        if name == "default":
+            return None
+        url = self.connections.get(name.replace("-", "_"))
+        if url is None:
+            variable = f"ETLPLUS_CONNECTION_{name.replace('-', '_').upper()}"
+            known = way_out(name, ("default", *self.connections))
+            raise Refused(f'the connection "{name}" leads nowhere: set {variable} to its URL, or: {known}')
+        return url
+
+
+def _wrong(values: Mapping[str, str]) -> list[str]:
+    urls = [name for name in values if name == "DATABASE_URL" or _CONNECTION.fullmatch(name)]
+    wrong = [
+        f"{name} must begin with postgresql://"
+        for name in urls
+        if values[name] and not values[name].startswith(_URL_SCHEMES)
+    ]
+    if (values.get("DATABASE_AUTH") or "password") not in _AUTHS:
+        wrong.append(f"DATABASE_AUTH must be one of {', '.join(_AUTHS)}")
+    workers = values.get("MAX_WORKERS") or "1"
+    if not workers.isdecimal() or not 1 <= int(workers) <= 1000:
+        wrong.append("MAX_WORKERS must be a whole number from 1 to 1000")
+    return wrong
 
 
 def _nearest(folder: Path) -> Path:

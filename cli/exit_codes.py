@@ -1,9 +1,11 @@
 """Exit codes: what a script can rely on."""
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import Any
 
 from chalicelib.core import errors
-from chalicelib.core.run import Run, Status
+from chalicelib.core.run import Status
 
 
 class Exit(IntEnum):
@@ -36,11 +38,11 @@ def exit_of_error(error: errors.EtlError) -> Exit:
     return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), Exit.INTERNAL)
 
 
-def exit_of_run(run: Run) -> Exit:
-    """The exit code for a run that has ended: succeeded and skipped are both ok."""
-    if run.status in (Status.SUCCEEDED, Status.SKIPPED):
+def exit_of_run(run: Mapping[str, Any]) -> Exit:
+    """The exit code for a run (in its JSON form) that has ended: succeeded and skipped are both ok."""
+    if run["status"] in (Status.SUCCEEDED, Status.SKIPPED):
         return Exit.OK
-    if run.failure is None:
+    if run["failure"] is None:
         return Exit.RUN_FAILED
-    kind = getattr(errors, run.failure.error, errors.Fatal)
+    kind = getattr(errors, run["failure"]["error"], errors.Fatal)
     return exit_of_error(kind())

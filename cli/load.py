@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from chalicelib.bootstrap import Places, run_in_process
+from chalicelib.bootstrap.local import Places, run_in_process
 from chalicelib.core.document import parse_pipeline
 from chalicelib.core.errors import InvalidPipeline, NotFound, Refused
 from chalicelib.core.pipeline import CsvFormat, FileSource, Pipeline, Target
@@ -39,7 +39,7 @@ def pipeline_for(file: str, document: Pipeline | None, table: str | None, csv: d
             given = document.source.format.model_dump(exclude_none=True)
             source = FileSource(type="file", path=file, format=CsvFormat(**{**given, **csv}))
             target = document.target.model_copy(update={"table": TableName.parse(table)} if table else {})
-            return document.model_copy(update={"source": source, "target": target})
+            return document.model_copy(update={"source": source, "target": target, "triggers": ()})
         name = _slug(file)
         return Pipeline(
             version=1,
@@ -48,7 +48,7 @@ def pipeline_for(file: str, document: Pipeline | None, table: str | None, csv: d
             target=Target(type="postgres", table=TableName.parse(table or f"public.{name}")),
         )
     except ValueError as error:
-        raise InvalidPipeline(_told(error)) from None  # pydantic words its errors for programmers
+        raise InvalidPipeline(told(error)) from None  # pydantic words its errors for programmers
 
 
 def run_load(pipeline: Pipeline, places: Places, ahead: ReadAhead | None = None) -> Run:
@@ -63,6 +63,7 @@ def _slug(file: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")[:63] or "data"
 
 
-def _told(error: ValueError) -> str:
+def told(error: ValueError) -> str:
+    """What a model of ours says of a wrong value, without pydantic's own words."""
     errors = getattr(error, "errors", None)
     return "; ".join(str(e["msg"]).removeprefix("Value error, ") for e in errors()) if errors else str(error)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from chalicelib.bootstrap import Places
+from chalicelib.bootstrap.local import Places
 from chalicelib.postgres.connection import Dsn
 from chalicelib.settings import Settings
 from localcloud.lease import lease

@@ -30,6 +30,7 @@ def emit(document: Any, form: Form, text: str) -> None:
         out = _yaml(document)
     if out:
         sys.stdout.write(out.rstrip("\n") + "\n")
+        sys.stdout.flush()  # a command may go on after it has told its result
 
 
 def table(rows: Iterable[Sequence[object]], head: Sequence[str]) -> str:

@@ -1,39 +1,33 @@
 """Reports: a run for people, in a few lines."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chalicelib.core.run import Run, Status
 from cli.output import table
 
 
-def run_report(run: Run, rejected_by: Sequence[dict[str, Any]]) -> str:
-    """What a person wants to know about a run, most important first."""
-    counts = run.counts
-    took = f" in {run.duration_ms / 1000:.2f} s" if run.duration_ms is not None else ""
-    lines = [f"{run.pipeline} -> {run.table}: {run.status}{took}"]
-    if run.status is Status.SKIPPED:
-        lines.append(f"  the same bytes were loaded by run {run.skipped_for}; nothing changed")
-    if run.failure:
-        lines.append(f"  {run.failure.message}")
-    if counts.read:
-        facts = {
-            "read": counts.read,
-            "loaded": counts.loaded,
-            "filtered": counts.filtered,
-            "rejected": counts.rejected,
-        }
-        lines.append("  records: " + ", ".join(f"{name} {value:,}" for name, value in facts.items()))
-    elif run.status is Status.SUCCEEDED:
+def run_report(run: Mapping[str, Any], rejected_by: Sequence[Mapping[str, Any]]) -> str:
+    """What a person wants to know about a run (in its JSON form), most important first."""
+    took = f" in {run['duration_ms'] / 1000:.2f} s" if run["duration_ms"] is not None else ""
+    lines = [f"{run['pipeline']} -> {run['table']}: {run['status']}{took}"]
+    if run["status"] == Status.SKIPPED:
+        lines.append(f"  the same bytes were loaded by run {run['skipped_for']}; nothing changed")
+    if run["failure"]:
+        lines.append(f"  {run['failure']['message']}")
+    if run["records_read"]:
+        facts = (f"{name} {run[f'records_{name}']:,}" for name in ("read", "loaded", "filtered", "rejected"))
+        lines.append("  records: " + ", ".join(facts))
+    elif run["status"] == Status.SUCCEEDED:
         lines.append("  a header and no records: nothing was loaded")
     if rejected_by:
         rows = [(r["records"], r["rule"], r["column"], r["message"]) for r in rejected_by]
         lines += ["  " + line for line in table(rows, ("rejected", "rule", "column", "reason")).splitlines()]
-    if run.table_hash:
-        lines.append(f"  table hash {run.table_hash}")
-    lines.append(f"  run {run.run_id}")
-    if counts.rejected:
-        lines.append(f"  each reject with its bytes: etlplus rejects {run.run_id[:13]}")
+    if run["table_hash"]:
+        lines.append(f"  table hash {run['table_hash']}")
+    lines.append(f"  run {run['run_id']}")
+    if run["records_rejected"]:
+        lines.append(f"  each reject with its bytes: etlplus rejects {run['run_id'][:13]}")
     return "\n".join(lines)
 
 

@@ -104,7 +104,7 @@ def _start_supervisor(home: Home, deadline: float, *, fast: bool, major: int | N
             command,
             check=False,
             cwd=home.root,
-            env=_environment(),
+            env=clean_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -121,7 +121,7 @@ def _start_supervisor(home: Home, deadline: float, *, fast: bool, major: int | N
         raise Unreachable(f"PostgreSQL of {home.root} did not start. {why}")
 
 
-def _environment() -> dict[str, str]:
+def clean_environment() -> dict[str, str]:
     """Return a clean environment in which the child finds our modules, and a ``postgres`` on our PATH."""
     import shutil  # noqa: PLC0415 - who only joins does not pay for it
 

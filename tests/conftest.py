@@ -6,8 +6,15 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from clouds import Cloud, cloud_on
 
+from chalicelib.aws.client import client
+from chalicelib.bootstrap.cloud import cloud as wiring
 from chalicelib.postgres.connection import Dsn, connected
+from chalicelib.store.plane import Plane
+from infra.machine import NAME as MACHINE
+from localcloud.cloud.address import REGION, local_environment
+from localcloud.cloud.resources import ACCOUNT, WORK
 from localcloud.lease import lease
 
 #: The one place that names the folder of data sets that nobody here wrote.
@@ -46,6 +53,41 @@ def new_database(server: str) -> Iterator[object]:
 def database(new_database) -> Dsn:
     """A fresh, empty database."""
     return Dsn.parse(new_database())
+
+
+@pytest.fixture
+def plane(database) -> Iterator[Plane]:
+    """A control plane in the test's database."""
+    opened = Plane(database)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def cloud(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """The local cloud of this session, whose tests tell their pipelines apart by name."""
+    name = f"cloud{os.getpid()}"
+    with connected(Dsn.parse(server)) as connection:
+        connection.run(f"CREATE DATABASE {name} TEMPLATE template0")
+    database = Dsn.parse(server.rpartition("/")[0] + f"/{name}")
+    with cloud_on(tmp_path_factory.mktemp("cloud"), database) as running:
+        yield running
+
+
+@pytest.fixture
+def in_process(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The environment of a Lambda of the session's cloud, in this process."""
+    arn = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{MACHINE}"
+    queue = cloud.client("sqs").get_queue_url(QueueName="etlplus-intake")["QueueUrl"]
+    facts = {"WORK_BUCKET": WORK, "QUEUE_URL": queue, "STATE_MACHINE_ARN": arn, "MAX_WORKERS": "2"}
+    for name, value in {**local_environment(cloud.endpoint), **cloud.settings.databases(), **facts}.items():
+        monkeypatch.setenv(name, value)
+    for cached in (wiring, client):
+        cached.cache_clear()
+    yield
+    wiring().close()
+    for cached in (wiring, client):
+        cached.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pyarrow as pa
 
-from chalicelib.bootstrap import Places, run_in_process
+from chalicelib.bootstrap.local import Places, run_in_process
 from chalicelib.core.counts import Counts, prove_in, prove_out
 from chalicelib.core.dialect import Dialect
 from chalicelib.core.manifest import Batch, Manifest, ObjectVersion

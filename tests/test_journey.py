@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from making import load, pipeline, places, query
 
-from chalicelib.bootstrap import Places, run_log
+from chalicelib.bootstrap.local import Places, run_log
 from chalicelib.core.counts import Counts
 from chalicelib.core.reject import Reject
 from chalicelib.core.run import Run

@@ -14,7 +14,7 @@ import pytest
 from cutting import cutting_proxy
 from making import Silent, environment, load, pipeline, places, query
 
-from chalicelib.bootstrap import run_in_process, run_log
+from chalicelib.bootstrap.local import run_in_process, run_log
 from chalicelib.core.counts import Counts
 from chalicelib.postgres.connection import Dsn, connected
 from localcloud.lease import lease
@@ -62,7 +62,7 @@ import json, sys
 from pathlib import Path
 from cutting import cutting_proxy
 from making import Silent, pipeline
-from chalicelib.bootstrap import Places, run_in_process
+from chalicelib.bootstrap.local import Places, run_in_process
 from chalicelib.postgres.connection import Dsn
 url, work, path, kind = sys.argv[1:]
 sys.stdin.readline()
@@ -140,7 +140,7 @@ from pathlib import Path
 from cutting import cutting_proxy
 from making import pipeline
 from test_once import InMidCopy
-from chalicelib.bootstrap import Places, run_in_process
+from chalicelib.bootstrap.local import Places, run_in_process
 from chalicelib.postgres.connection import Dsn
 url, work, path, kind = sys.argv[1:]
 dsn = Dsn.parse(url)

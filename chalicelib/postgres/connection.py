@@ -2,7 +2,7 @@
 
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +31,7 @@ class Dsn:
     password: str | None = field(default=None, repr=False)
     sslmode: str = "prefer"
     sslrootcert: str | None = None
+    token: "Callable[[Dsn], str] | None" = field(default=None, repr=False, compare=False)  #: makes a password a connect
 
     def __str__(self) -> str:
         return f"{self.user}@{self.host}:{self.port}/{self.database}"
@@ -132,7 +133,8 @@ def _open(dsn: Dsn, application: str) -> Connection:
             host=dsn.host,
             port=dsn.port,
             database=dsn.database,
-            password=dsn.password or "",  # pg8000 fails with an AttributeError when it is asked for one that is None
+            password=(dsn.token(dsn) if dsn.token else dsn.password)
+            or "",  # pg8000 fails with an AttributeError when it is asked for one that is None
             sock=sock,
             ssl_context=context,
             application_name=application,

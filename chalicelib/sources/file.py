@@ -1,10 +1,8 @@
 """Files of this machine as a source: pinned by the SHA-256 of their bytes, read where they lie."""
 
 import glob
-import gzip
 import os
 import tempfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,18 +11,15 @@ from pathlib import Path
 from typing import IO
 
 from chalicelib.core.dialect import Dialect
-from chalicelib.core.errors import Held, NotFound, Refused, SourceMoved
+from chalicelib.core.errors import NotFound, Refused, SourceMoved
 from chalicelib.core.manifest import ObjectVersion
 from chalicelib.core.plan import Sample
 from chalicelib.core.tally import Tally
+from chalicelib.engine.gzipped import MAGIC, unpack, unpacked_head
 from chalicelib.engine.records import sha256, tally
 from chalicelib.engine.records.ahead import QUOTE, ReadAhead
 
 SAMPLE_BYTES = 128 * 1024
-_GZIP = b"\x1f\x8b"
-#: A decompressed object may be this many times its size and this many bytes more; beyond, it is a bomb.
-_RATIO, _SLACK_BYTES = 250, 64 * 1024 * 1024
-_BLOCK_BYTES = 1024 * 1024
 
 
 class FileSource:
@@ -54,8 +49,7 @@ class FileSource:
         """Up to 128 KiB each of head, middle and tail; of a compressed file the head and what follows it."""
         with _open(version) as stream:
             if _is_gzip(stream):
-                with gzip.open(stream) as plain, _damage(version):
-                    return Sample(plain.read(SAMPLE_BYTES), plain.read(SAMPLE_BYTES))
+                return Sample(*unpacked_head(stream, SAMPLE_BYTES, name=version.key))
             if version.size_bytes <= 3 * SAMPLE_BYTES:
                 return Sample(stream.read())
             head = stream.read(SAMPLE_BYTES)
@@ -102,21 +96,8 @@ class FileSource:
             self._work.mkdir(parents=True, exist_ok=True)
             self._folder = tempfile.TemporaryDirectory(dir=self._work, prefix="plain-")
         path = Path(self._folder.name) / version.version
-        limit = version.size_bytes * _RATIO + _SLACK_BYTES
-        with gzip.open(stream) as plain, path.open("wb") as out, _damage(version):
-            while block := plain.read(_BLOCK_BYTES):
-                out.write(block)
-                if out.tell() > limit:
-                    raise Held(f"{version.key} grows over {limit:,} bytes when decompressed; it was not read further")
+        unpack(stream, path, name=version.key, size_bytes=version.size_bytes)
         return path
-
-
-@contextmanager
-def _damage(version: ObjectVersion) -> Iterator[None]:
-    try:
-        yield
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise Held(f"{version.key} is a damaged gzip file ({error}); nothing was published, send it again") from error
 
 
 def _open(version: ObjectVersion) -> IO[bytes]:
@@ -131,7 +112,7 @@ def _open(version: ObjectVersion) -> IO[bytes]:
 def _is_gzip(stream: IO[bytes]) -> bool:
     start = stream.read(2)
     stream.seek(0)
-    return start == _GZIP
+    return start == MAGIC
 
 
 def _pinned(path: Path, ahead: ReadAhead | None) -> ObjectVersion:

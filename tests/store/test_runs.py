@@ -13,14 +13,13 @@ from chalicelib.core.errors import NotFound, Refused, Unreachable
 from chalicelib.core.reject import Reason, Reject, Severity
 from chalicelib.core.run import Failure, Run, Status, Trigger
 from chalicelib.postgres.connection import connected
+from chalicelib.store.plane import Plane
 from chalicelib.store.runs import PostgresRuns
 
 
 @pytest.fixture
-def log(database):
-    runs = PostgresRuns(database)
-    yield runs
-    runs.close()
+def log(plane):
+    return PostgresRuns(plane)
 
 
 def run(number=1, **facts):
@@ -182,23 +181,22 @@ def test_the_run_log_survives_the_loss_of_its_connection(log, database):
 def test_what_the_server_answers_becomes_an_error_of_ours(log, database):
     log.newest()
     query(database, "DROP SCHEMA etl CASCADE")
-    with pytest.raises(Exception, match=r"the run log: PostgreSQL answers 42P01"):
+    with pytest.raises(Exception, match=r"the control plane: PostgreSQL answers 42P01"):
         log.newest()
 
 
 def test_an_unreachable_control_plane_says_so(database):
-    runs = PostgresRuns(replace(database, port=1))
+    runs = PostgresRuns(Plane(replace(database, port=1)))
     with pytest.raises(Unreachable, match="does not answer"):
         runs.newest()
-    runs.close()
 
 
 def test_a_control_plane_without_the_right_to_create_is_refused(database):
     name = f"weak_{database.database}"
     with connected(database) as connection:
         connection.run(f"CREATE USER {name} PASSWORD 'weak'")
-    runs = PostgresRuns(replace(database, user=name, password="weak"))
+    weak = Plane(replace(database, user=name, password="weak"))
     with pytest.raises(Refused, match="grant CREATE on the database"):
-        runs.newest()
-    runs.close()
+        PostgresRuns(weak).newest()
+    weak.close()
     query(database, f"DROP USER {name}")

@@ -5,6 +5,7 @@ A new kind is one class here and one name in ``Source``.
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StrictBool, StrictStr
@@ -29,6 +30,8 @@ def _s3_uri(text: str) -> str:
     form = _URI.fullmatch(text)
     if form is None:
         raise ValueError(f"{quoted(text)} is not an S3 place; write s3://bucket/key-pattern")
+    if "\0" in text:
+        raise ValueError(f"{quoted(text)} holds a NUL character; S3 has none in keys")
     if not form["bucket"]:
         raise ValueError(f"{quoted(text)} has no bucket; write s3://bucket/key-pattern")
     if re.search(r"[*?]", form["bucket"]):
@@ -40,6 +43,12 @@ def _s3_uri(text: str) -> str:
     if not form["key"]:
         raise ValueError(f"{quoted(text)} has no key; add one, such as {text.rstrip('/')}/*.csv")
     return text
+
+
+@cache
+def _pattern(text: str) -> re.Pattern[str]:
+    parts = re.split(r"(\*\*|\*|\?)", text)
+    return re.compile("".join({"**": ".*", "*": "[^/]*", "?": "[^/]"}.get(p, re.escape(p)) for p in parts), re.DOTALL)
 
 
 class CsvFormat(Model):
@@ -73,7 +82,7 @@ class S3Source(Model):
 
     type: Literal["s3"] = Field(description="The kind of source.")
     uri: Annotated[StrictStr, AfterValidator(_s3_uri)] = Field(
-        description="s3://bucket/key-pattern, with * and ? as wildcards in the key."
+        description="s3://bucket/key-pattern; in the key * and ? stand for characters but /, ** for any."
     )
     format: CsvFormat = Field(default=CsvFormat(), description="How the objects are written.")
 
@@ -86,6 +95,15 @@ class S3Source(Model):
     def key(self) -> str:
         """The key pattern."""
         return self.uri.removeprefix("s3://").partition("/")[2]
+
+    @property
+    def prefix(self) -> str:
+        """What every matching key begins with: the pattern up to its first wildcard."""
+        return re.split(r"[*?]", self.key, maxsplit=1)[0]
+
+    def takes(self, bucket: str, key: str) -> bool:
+        """Whether an object is one of this source's; ``*`` and ``?`` stand within a folder, ``**`` across folders."""
+        return bucket == self.bucket and _pattern(self.key).fullmatch(key) is not None
 
 
 class FileSource(Model):

@@ -1,4 +1,4 @@
-"""Bootstrap: the only wiring. Which adapter stands behind which port is decided here and nowhere else."""
+"""The wiring of a run in one process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +17,7 @@ from chalicelib.journey import Journey
 from chalicelib.ports import Progress
 from chalicelib.postgres.connection import Dsn
 from chalicelib.sources.file import FileSource
+from chalicelib.store.plane import Plane
 from chalicelib.store.runs import PostgresRuns
 from chalicelib.targets.postgres import PostgresTarget
 
@@ -33,11 +34,11 @@ class Places:
 @contextmanager
 def run_log(control: Dsn) -> Iterator[PostgresRuns]:
     """The run log, for the length of the block."""
-    runs = PostgresRuns(control)
+    plane = Plane(control)
     try:
-        yield runs
+        yield PostgresRuns(plane)
     finally:
-        runs.close()
+        plane.close()
 
 
 def run_in_process(pipeline: Pipeline, places: Places, progress: Progress, ahead: ReadAhead | None = None) -> Run:

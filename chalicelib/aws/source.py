@@ -1,0 +1,144 @@
+"""Objects of an S3 bucket as a source: pinned by versionId (or etag), copied to a local path to be read."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib.aws.client import client, code_of, translated
+from chalicelib.core.delivery import ObjectId
+from chalicelib.core.dialect import Dialect
+from chalicelib.core.errors import NotFound, SourceMoved
+from chalicelib.core.manifest import ObjectVersion
+from chalicelib.core.pipeline import S3Source as S3SourceDocument
+from chalicelib.core.plan import Sample
+from chalicelib.core.tally import Tally
+from chalicelib.engine.gzipped import MAGIC, unpack, unpacked_head
+from chalicelib.engine.records import tally
+
+SAMPLE_BYTES = 128 * 1024
+_ETAG = "etag:"
+#: S3's words for an object version that is not, or no longer, the one that was pinned.
+_MOVED = ("PreconditionFailed", "412", "NoSuchKey", "NoSuchVersion", "404")
+
+
+class S3Source:
+    """See ``ports.Source``. ``objects`` are those to read; without any, all that the document's pattern finds."""
+
+    def __init__(self, document: S3SourceDocument, *, objects: Sequence[ObjectId] = ()) -> None:
+        self._document = document
+        self._objects = objects
+        self._plain: dict[ObjectVersion, Path] = {}
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def find(self) -> Sequence[ObjectVersion]:
+        """The object versions that are there now, oldest first."""
+        found = [_pinned(each) for each in self._objects] if self._objects else list(self.newest())
+        if not found:
+            raise NotFound(f"{self._document.uri} matches no object")
+        return sorted(found, key=lambda version: (version.last_modified, version.key))
+
+    def newest(self) -> Iterator[ObjectVersion]:
+        """The newest version of each object that the document's pattern finds, by key."""
+        bucket, prefix = self._document.bucket, self._document.prefix
+        with translated(f"bucket {bucket}"):
+            pages = client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
+            for each in (each for page in pages for each in page.get("Versions", [])):
+                if each["IsLatest"] and self._document.takes(bucket, each["Key"]) and not each["Key"].endswith("/"):
+                    yield _version(bucket, each["Key"], each, each["Size"])
+
+    def sample(self, version: ObjectVersion) -> Sample:
+        """Up to 128 KiB each of head, middle and tail; of a compressed object the head and what follows it."""
+        size = version.size_bytes
+        if size <= 3 * SAMPLE_BYTES:
+            with self.local(version) as path, path.open("rb") as stream:
+                return Sample(stream.read())
+        head = self._range(version, 0)
+        if head.startswith(MAGIC):
+            with self._body(version) as body:
+                return Sample(*unpacked_head(body, SAMPLE_BYTES, name=version.uri))
+        return Sample(head, self._range(version, size // 2), self._range(version, size - SAMPLE_BYTES))
+
+    def tally(self, version: ObjectVersion, dialect: Dialect, columns: int) -> Tally:
+        """Count the object's records on its local copy."""
+        with self.local(version) as path:
+            return tally(path, dialect, columns)
+
+    @contextmanager
+    def local(self, version: ObjectVersion) -> Iterator[Path]:
+        """The decompressed copy, made at first use; the pin was S3's own check."""
+        if version not in self._plain:
+            self._plain[version] = self._copied(version)
+        yield self._plain[version]
+
+    def close(self) -> None:
+        """Remove the local copies."""
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+            self._plain.clear()
+
+    def _copied(self, version: ObjectVersion) -> Path:
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="etlplus-s3-")
+        path = Path(self._folder.name) / f"{len(self._plain)}"
+        with self._body(version) as body, path.open("wb") as out:
+            shutil.copyfileobj(body, out, 1024 * 1024)
+        with path.open("rb") as stream:
+            if stream.read(2) != MAGIC:
+                return path
+            stream.seek(0)
+            plain = path.with_suffix(".plain")
+            unpack(stream, plain, name=version.uri, size_bytes=version.size_bytes)
+        path.unlink()
+        return plain
+
+    def _range(self, version: ObjectVersion, start: int) -> bytes:
+        with self._body(version, Range=f"bytes={start}-{start + SAMPLE_BYTES - 1}") as body:
+            return body.read()
+
+    @contextmanager
+    def _body(self, version: ObjectVersion, **more: str) -> Iterator[IO[bytes]]:
+        place = ObjectId(version.bucket, version.key, version.version)
+        with _asked(place):
+            body: Any = client("s3").get_object(**_pin(place), **more)["Body"]
+            with body:
+                yield body
+
+
+def _pinned(place: ObjectId) -> ObjectVersion:
+    with _asked(place):
+        found = client("s3").head_object(**_pin(place))
+    return ObjectVersion(place.bucket, place.key, place.version, found["ContentLength"], found["LastModified"])
+
+
+def _version(bucket: str, key: str, listed: dict[str, Any], size_bytes: int) -> ObjectVersion:
+    number = listed["VersionId"]
+    version = f"{_ETAG}{listed['ETag'].strip(chr(34))}" if number in (None, "null") else number
+    return ObjectVersion(bucket, key, version, size_bytes, listed["LastModified"])
+
+
+def _pin(place: ObjectId) -> dict[str, str]:
+    """What makes S3 answer with this very version or an error."""
+    if place.version.startswith(_ETAG):
+        pin = {"IfMatch": f'"{place.version.removeprefix(_ETAG)}"'}
+    else:
+        pin = {"VersionId": place.version}
+    return {"Bucket": place.bucket, "Key": place.key, **pin}
+
+
+@contextmanager
+def _asked(place: ObjectId) -> Iterator[None]:
+    with translated(place.uri):
+        try:
+            yield
+        except ClientError as error:
+            if code_of(error) not in _MOVED:
+                raise
+            raise SourceMoved(
+                f"{place.uri} is not the version that was announced; a newer one has a run of its own"
+            ) from error

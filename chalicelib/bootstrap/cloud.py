@@ -1,0 +1,194 @@
+"""The wiring of the Lambdas: each adapter is imported and made at its first use, then kept for the next invocation.
+
+What a Lambda does not use it does not import, so its bundle need not hold it: record has no engine, transform no
+database driver.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+
+from chalicelib.clock import SystemClock
+from chalicelib.core.delivery import ObjectCreated, ObjectId
+from chalicelib.core.errors import Refused, Retriable
+from chalicelib.core.pipeline import Pipeline, S3Source
+from chalicelib.core.run import Run, Trigger
+from chalicelib.folder import RunFolder
+from chalicelib.settings import Settings
+
+if TYPE_CHECKING:
+    from chalicelib.aws.source import S3Source as Source
+    from chalicelib.aws.store import S3Store
+    from chalicelib.intake import Intake
+    from chalicelib.postgres.connection import Dsn
+    from chalicelib.store.pipelines import PostgresPipelines
+    from chalicelib.store.plane import Plane
+    from chalicelib.store.queue import PostgresQueue
+    from chalicelib.store.runs import PostgresRuns
+    from chalicelib.store.tokens import PostgresTokens
+    from chalicelib.targets.postgres import PostgresTarget
+
+
+class Cloud:
+    """What the settings of one Lambda lead to."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._targets: dict[str, PostgresTarget] = {}
+        self.clock = SystemClock()
+
+    @cached_property
+    def runs(self) -> "PostgresRuns":
+        """The run log."""
+        from chalicelib.store.runs import PostgresRuns
+
+        return PostgresRuns(self._plane)
+
+    @cached_property
+    def pipelines(self) -> "PostgresPipelines":
+        """The pipelines that were applied."""
+        from chalicelib.store.pipelines import PostgresPipelines
+
+        return PostgresPipelines(self._plane)
+
+    @cached_property
+    def queue(self) -> "PostgresQueue":
+        """The runs that wait."""
+        from chalicelib.store.queue import PostgresQueue
+
+        return PostgresQueue(self._plane)
+
+    @cached_property
+    def tokens(self) -> "PostgresTokens":
+        """The API's tokens."""
+        from chalicelib.store.tokens import PostgresTokens
+
+        return PostgresTokens(self._plane)
+
+    @cached_property
+    def work(self) -> "S3Store":
+        """The work bucket."""
+        from chalicelib.aws.store import S3Store
+
+        return S3Store(self._settings.needed("work_bucket"))
+
+    def workers(self, pipeline: Pipeline) -> int:
+        """The most batches of one run of the pipeline that are worked on at once."""
+        return min(pipeline.parallel.max_workers, self._settings.max_workers)
+
+    def intake(self) -> "Intake":
+        """What stands behind the queue of messages."""
+        from chalicelib.aws.machine import StateMachine
+        from chalicelib.intake import Intake
+
+        machine = StateMachine(self._settings.needed("state_machine_arn"))
+        return Intake([each.pipeline for each in self.pipelines.all()], self.queue, machine, self.clock)
+
+    def unseen(self) -> "Iterator[ObjectCreated]":
+        """The objects that came after their pipeline was applied and that no run was queued for."""
+        from chalicelib.intake import announced
+
+        for applied in self.pipelines.all():
+            claimed = self.queue.claimed(applied.pipeline.name)
+            if not applied.pipeline.triggers:
+                continue
+            with self.source(applied.pipeline) as source:
+                for version in source.newest():
+                    created = announced(version)
+                    if created.object not in claimed and version.last_modified >= applied.created_at.replace(
+                        microsecond=0
+                    ):
+                        yield created
+
+    def folder(self, run_id: str) -> RunFolder:
+        """The run's folder in the work bucket."""
+        return RunFolder(self.work, run_id)
+
+    def pipeline_of(self, run: Run) -> Pipeline:
+        """The very version of the pipeline that the run was queued with."""
+        return self.pipelines.document(run.pipeline, run.pipeline_digest)
+
+    @contextmanager
+    def source(self, pipeline: Pipeline, objects: Sequence[ObjectId] = ()) -> "Iterator[Source]":
+        """The pipeline's source, whose local copies are gone after the block."""
+        from chalicelib.aws.source import S3Source as Source
+
+        if not isinstance(pipeline.source, S3Source):
+            raise Refused(f"{pipeline.name} reads a file of one machine; `etlplus load` runs it there")
+        source = Source(pipeline.source, objects=objects)
+        try:
+            yield source
+        finally:
+            source.close()
+
+    def target(self, pipeline: Pipeline) -> "PostgresTarget":
+        """The database that the pipeline's connection leads to."""
+        from chalicelib.postgres.connection import Dsn
+        from chalicelib.targets.postgres import PostgresTarget
+
+        name = pipeline.target.connection
+        if name not in self._targets:
+            url = self._settings.connection(name)
+            self._targets[name] = PostgresTarget(Dsn.parse(url) if url else self._control)
+        return self._targets[name]
+
+    def target_if_known(self, pipeline: Pipeline) -> "PostgresTarget | None":
+        """The same, or None when nothing says where the connection leads."""
+        with suppress(Refused):
+            return self.target(pipeline)
+        return None
+
+    def start(self, name: str) -> Run:
+        """Queue a run of the pipeline ``name`` and ask for its start; the sweep starts it if the queue is not there.
+
+        Raises:
+            NotFound: if there is no such pipeline.
+        """
+        from chalicelib.aws.queue import Queue
+
+        messages = Queue(self._settings.needed("queue_url"))
+        pipeline = self.pipelines.current(name).pipeline
+        run = self.queue.request(pipeline, trigger=Trigger.PERSON, at=self.clock.now())
+        with suppress(Retriable):
+            messages.ask(run.run_id)
+        return run
+
+    def check(self) -> None:
+        """Ask the control plane's database whether it answers.
+
+        Raises:
+            Unreachable: if it does not.
+        """
+        self.runs.newest(limit=1)
+
+    def close(self) -> None:
+        """Close the connections that were opened."""
+        opened = (self.__dict__.get("_plane"), *self._targets.values())
+        for each in opened:
+            if each is not None:
+                each.close()
+
+    @cached_property
+    def _plane(self) -> "Plane":
+        from chalicelib.store.plane import Plane
+
+        return Plane(self._control)
+
+    @cached_property
+    def _control(self) -> "Dsn":
+        from chalicelib.postgres.connection import Dsn
+
+        dsn = Dsn.parse(self._settings.needed("database_url"))
+        if self._settings.database_auth == "iam":
+            from chalicelib.aws.rds import token
+
+            return replace(dsn, token=token)
+        return dsn
+
+
+@cache
+def cloud() -> Cloud:
+    """The process's wiring, after its environment."""
+    return Cloud(Settings.read())

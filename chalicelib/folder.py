@@ -1,0 +1,107 @@
+"""A run's folder: what its stages hand to each other when they are processes apart.
+
+The state machine carries references only; all else lies here, as nouns in JSON and batches in Parquet, until the run
+is recorded. Each write replaces what an earlier attempt left.
+"""
+
+import json
+from typing import Any, TypeVar
+
+from chalicelib.core.codec import from_json, to_json
+from chalicelib.core.errors import NotFound
+from chalicelib.core.folder import run_prefix
+from chalicelib.core.manifest import Batch, Manifest
+from chalicelib.core.outcome import NOTHING, Duplicate, Failed, Published, Transformed
+from chalicelib.core.plan import Plan
+from chalicelib.core.run import Stage, Status
+from chalicelib.ports import ObjectStore
+
+Noun = TypeVar("Noun")
+#: The worst first: who must act on it cannot be helped by waiting.
+_WORST = (Status.FAILED, Status.HELD, Status.CANCELLED)
+
+
+class RunFolder:
+    """The folder of one run in the work store."""
+
+    def __init__(self, work: ObjectStore, run_id: str) -> None:
+        self._work = work
+        self._run_id = run_id
+        self._prefix = run_prefix(run_id)
+
+    def keep_plan(self, planned: Plan | Duplicate) -> dict[str, Any]:
+        """Keep what plan decided; return what the state machine needs to know of it."""
+        self._put("plan.json" if isinstance(planned, Plan) else "duplicate.json", planned)
+        return {"run_id": self._run_id, "next": "extract" if isinstance(planned, Plan) else "record"}
+
+    def plan(self) -> Plan:
+        """The plan."""
+        return self._get("plan.json", Plan)
+
+    def keep_manifest(self, manifest: Manifest, *, workers: int) -> dict[str, Any]:
+        """Keep the manifest, and the Map's items beside it; return what the state machine needs to know of it."""
+        self._put("manifest.json", manifest)
+        items = f"{self._prefix}items.json"
+        with self._work.writing(items) as stream:
+            each = [{"run_id": self._run_id, "batch": batch.number} for batch in manifest.batches]
+            stream.write(json.dumps(each).encode())
+        size = len(manifest.batches)
+        return {"run_id": self._run_id, "batches": size, "items": items, "workers": min(workers, size), "round": 1}
+
+    def manifest(self) -> Manifest:
+        """The manifest."""
+        return self._get("manifest.json", Manifest)
+
+    def batch(self, number: int) -> Batch:
+        """One batch of the manifest."""
+        return self.manifest().batches[number - 1]
+
+    def keep_outcome(self, outcome: Published | Duplicate) -> None:
+        """Keep what publish did."""
+        self._put("published.json" if isinstance(outcome, Published) else "duplicate.json", outcome)
+
+    def outcome(self) -> Published | Duplicate | None:
+        """What publish did, or plan found, if either came to its end."""
+        return self._find("published.json", Published) or self._find("duplicate.json", Duplicate)
+
+    def keep_failure(self, batch: int, failed: Failed) -> None:
+        """Keep why one batch failed: a Map tells that one did, not why."""
+        self._put(f"failures/{batch:05d}.json", failed)
+
+    def failure(self) -> Failed | None:
+        """Why a batch failed: the worst reason, of the first batch that has it."""
+        keys = self._work.keys(f"{self._prefix}failures/")
+        found = [self._get(key.removeprefix(self._prefix), Failed) for key in keys]
+        return min(found, key=lambda failed: _WORST.index(failed.status), default=None)
+
+    def so_far(self) -> Transformed:
+        """What transform did with the batches that it finished."""
+        keys = self._work.keys(f"{self._prefix}outcomes/")
+        parts = [self._get(key.removeprefix(self._prefix), Transformed) for key in keys]
+        return Transformed.total(parts) if parts else NOTHING
+
+    def reached(self) -> Stage:
+        """The stage that began last, as far as the folder tells."""
+        if self._work.keys(f"{self._prefix}outcomes/"):
+            return Stage.PUBLISH
+        if self._work.keys(f"{self._prefix}manifest.json"):
+            return Stage.TRANSFORM
+        return Stage.EXTRACT if self._work.keys(f"{self._prefix}plan.json") else Stage.PLAN
+
+    def remove(self) -> None:
+        """Remove the folder with all that is in it."""
+        self._work.remove(self._prefix)
+
+    def _put(self, name: str, noun: object) -> None:
+        with self._work.writing(f"{self._prefix}{name}") as stream:
+            stream.write(to_json(noun))
+
+    def _get(self, name: str, kind: type[Noun]) -> Noun:
+        with self._work.reading(f"{self._prefix}{name}") as stream:
+            return from_json(kind, stream.read())
+
+    def _find(self, name: str, kind: type[Noun]) -> Noun | None:
+        try:
+            return self._get(name, kind)
+        except NotFound:
+            return None

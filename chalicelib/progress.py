@@ -1,0 +1,11 @@
+"""Progress that nobody watches: a Lambda's."""
+
+
+class Unwatched:
+    """See ``ports.Progress``."""
+
+    def total(self, records: int) -> None:
+        """Nobody wants to know."""
+
+    def advance(self, records: int) -> None:
+        """Nobody wants to know."""

@@ -1,0 +1,36 @@
+-- Statements about runs that wait, the objects that they are for, and the deliveries that asked for them.
+
+-- name: lock
+-- Deliveries for one pipeline are judged one transaction after the other.
+SELECT pg_advisory_xact_lock(hashtextextended(:pipeline, 7305))
+
+-- name: delivered
+-- The runs that these messages asked for when they came before, with those that still wait.
+SELECT d.id, d.run_id::text, r.status = 'queued'
+FROM etl.deliveries d JOIN etl.runs r USING (run_id)
+WHERE d.pipeline = :pipeline AND d.id = ANY (cast(:ids AS text[]))
+
+-- name: holder
+-- The run that an object version belongs to; one that failed holds nothing.
+SELECT o.run_id::text
+FROM etl.run_objects o JOIN etl.runs r USING (run_id)
+WHERE o.pipeline = :pipeline AND o.bucket = :bucket AND o.key = :key AND o.version = :version
+  AND r.status NOT IN ('failed', 'cancelled')
+
+-- name: claim
+INSERT INTO etl.run_objects (pipeline, bucket, key, version, run_id)
+VALUES (:pipeline, :bucket, :key, :version, :run_id)
+ON CONFLICT (pipeline, bucket, key, version) DO UPDATE SET run_id = excluded.run_id
+
+-- name: add_delivery
+INSERT INTO etl.deliveries (id, pipeline, run_id) VALUES (:id, :pipeline, :run_id)
+
+-- name: objects_of
+SELECT bucket, key, version FROM etl.run_objects WHERE run_id = :run_id ORDER BY key, version
+
+-- name: claimed
+SELECT bucket, key, version FROM etl.run_objects WHERE pipeline = :pipeline
+
+-- name: unfinished
+-- The runs that the state machine carries out and that have no final status, the oldest first.
+SELECT run_id::text FROM etl.runs WHERE status IN ('queued', 'running') AND NOT in_process ORDER BY run_id

@@ -1,0 +1,20 @@
+"""Transform: one engine pass over a batch; clean records and rejects into the run's folder."""
+
+from typing import Any
+
+from chalicelib.bootstrap.cloud import cloud
+from chalicelib.core.run import Stage
+from chalicelib.engine.parquet import ParquetSink
+from chalicelib.progress import Unwatched
+from chalicelib.stages.transform import transform
+from functions.boundary import Payload, boundary
+
+
+@boundary(Stage.TRANSFORM)
+def handler(payload: Payload) -> dict[str, Any]:
+    """``{run_id, batch}`` -> ``{}``."""
+    folder, work = cloud().folder(payload["run_id"]), cloud().work
+    planned, batch = folder.plan(), folder.batch(payload["batch"])
+    with cloud().source(planned.pipeline) as source:
+        transform(planned, batch, source=source, sink=ParquetSink(work), work=work, progress=Unwatched())
+    return {}

@@ -1,0 +1,111 @@
+"""The parts of a home's cloud, started in their order and stopped in the reverse one."""
+
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from chalicelib.api import templates
+from chalicelib.postgres.connection import Dsn
+from chalicelib.settings import Settings
+from chalicelib.store.plane import Plane
+from chalicelib.store.tokens import PostgresTokens
+from localcloud.aws.server import AwsServer
+from localcloud.bridge import Bridge
+from localcloud.cloud.address import Address, admin_token, local_environment
+from localcloud.cloud.poller import Poller
+from localcloud.cloud.resources import clients, make
+from localcloud.lambdas.function import Answer, Lambda
+from localcloud.lambdas.pool import LambdaPool
+from localcloud.lease import lease
+
+API_PORT, AWS_PORT = 8000, 4566
+#: What every Lambda process has imported at birth: what is heavy and reads no settings.
+PRELOAD = (
+    "aws_lambda_powertools",
+    "boto3",
+    "chalice",
+    "duckdb",
+    "pg8000.native",
+    "pgpq",
+    "pyarrow.parquet",
+    "pydantic",
+)
+
+
+class Parts:
+    """All parts of one home's cloud, after the settings of whoever started it."""
+
+    def __init__(self, home: Path, settings: Settings) -> None:
+        self._home, self._settings = home, settings
+        self._pool = LambdaPool(log=home / "lambda.log", preload=PRELOAD)
+        self._functions: Mapping[str, Lambda] = {}
+
+    @contextmanager
+    def running(self) -> Iterator[Address]:
+        """Everything is up for the length of the block; what a crash left behind is started again meanwhile."""
+        with ExitStack() as stack:
+            stack.callback(self._pool.close)
+            self._pool.begin()
+            database = stack.enter_context(_database(self._home, self._settings))
+            aws = AwsServer(port=AWS_PORT, disk=self._home / "s3", invoke=self._invoke)
+            aws.start()
+            stack.callback(aws.stop)
+            client = clients(aws.endpoint)
+            made = make(client, local_environment(aws.endpoint), self._values(database))
+            self._functions = made.functions
+            for function in made.functions.values():
+                self._pool.warm(function)
+            _keep_token(database, self._home)
+            poller = Poller(client("sqs"), made.queue_url, self._take)
+            poller.start()
+            stack.callback(poller.stop)
+            bridge = Bridge(port=API_PORT, routes=templates(), invoke=self._ask)
+            serving = threading.Thread(target=bridge.serve, name="api", daemon=True)
+            serving.start()
+            stack.callback(serving.join)
+            stack.callback(bridge.stop)
+            threading.Thread(target=self._call, args=("sweep", {}), name="sweep", daemon=True).start()
+            yield Address(os.getpid(), bridge.url, aws.endpoint)
+
+    def _invoke(self, name: str, payload: bytes) -> tuple[bytes, bool]:
+        answer = self._answer(name, payload)
+        return answer.payload, answer.failed
+
+    def _ask(self, event: dict[str, Any]) -> dict[str, Any] | None:
+        return self._call("api", event)
+
+    def _take(self, event: dict[str, Any]) -> dict[str, Any] | None:
+        return self._call("intake", event)
+
+    def _call(self, name: str, event: dict[str, Any]) -> dict[str, Any] | None:
+        """The function's answer, or None when it failed; why stands in its log."""
+        answer = self._answer(name, json.dumps(event).encode())
+        return None if answer.failed else json.loads(answer.payload)
+
+    def _answer(self, name: str, payload: bytes) -> Answer:
+        return self._pool.invoke(self._functions[name], payload)
+
+    def _values(self, database: str) -> Mapping[str, str]:
+        workers = str(os.cpu_count() or 1)
+        return {**self._settings.databases(), "DATABASE_URL": database, "MAX_WORKERS": workers}
+
+
+@contextmanager
+def _database(home: Path, settings: Settings) -> Iterator[str]:
+    if settings.database_url:
+        yield settings.database_url
+        return
+    with lease(home) as held:
+        yield held.dsn
+
+
+def _keep_token(database: str, home: Path) -> None:
+    plane = Plane(Dsn.parse(database))
+    try:
+        PostgresTokens(plane).keep("admin", admin_token(home))
+    finally:
+        plane.close()

@@ -1,0 +1,132 @@
+"""The commands of the local cloud, as a person types them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from clouds import url_of
+from making import environment
+
+from localcloud.cloud.address import Address, admin_token
+
+PIPELINE = """
+version: 1
+name: {name}
+source: {{type: s3, uri: "s3://landing/{name}/*.csv"}}
+target: {{type: postgres, table: public.{name}}}
+triggers: [{{type: object}}]
+"""
+
+
+class Commands:
+    """``etlplus`` in processes of its own, in one home."""
+
+    def __init__(self, home, database):
+        self.names = environment(ETLPLUS_HOME=home, DATABASE_URL=database)
+
+    def start(self, *arguments):
+        command = [sys.executable, "-W", "error", "-m", "cli", *map(str, arguments)]
+        return subprocess.Popen(command, env=self.names, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def __call__(self, *arguments, code=0):
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=90)
+        assert code == process.returncode, out + err
+        return out if code == 0 else err
+
+    def json(self, *arguments, code=0):
+        return json.loads(self(*arguments, "-o", "json", code=code))
+
+
+@pytest.fixture
+def shared(cloud):
+    """Commands on the session's cloud."""
+    return Commands(cloud.settings.home, url_of(cloud.database))
+
+
+@pytest.fixture
+def alone(tmp_path, database):
+    """Commands in a home where nothing runs."""
+    return Commands(tmp_path / "home", url_of(database))
+
+
+def test_apply_put_and_run_load_a_file_and_say_so(shared, tmp_path):
+    document, file = tmp_path / "p.yaml", tmp_path / "a.csv"
+    document.write_text(PIPELINE.format(name="typed"))
+    file.write_text("id,name\n1,one\n2,two\n")
+    assert "typed version 1 is in force\n" == shared("apply", document)
+    assert "s3://landing/typed/a.csv" == shared.json("put", file, "s3://landing/typed/")["uri"]
+    run = shared.json("run", "typed")
+    assert run["status"] in ("succeeded", "skipped")  # the object's own run may have been faster
+    listed = shared.json("runs", "--pipeline", "typed")
+    assert {"succeeded", "skipped"} >= {each["status"] for each in listed}
+
+
+def test_a_run_that_nobody_waits_for_is_queued(shared, tmp_path):
+    document = tmp_path / "p.yaml"
+    document.write_text(PIPELINE.format(name="unwatched"))
+    shared("apply", document)
+    assert "queued" == shared.json("run", "unwatched", "--no-wait")["status"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("apply", "none.yaml"), 7, "none.yaml does not exist"),
+        (("run", "nobody"), 7, "there is no pipeline nobody"),
+        (("put", "none.csv", "s3://landing/"), 7, "none.csv does not exist"),
+        (("put", __file__, "s3://nowhere/a"), 7, "there is no bucket nowhere"),
+        (("put", __file__, "landing/a"), 2, "is not an S3 place"),
+        (("invoke", "intak", "--event", "events/api_live.json"), 7, "did you mean intake?"),
+        (("invoke", "api", "--event", "none.json"), 7, "none.json does not exist"),
+    ],
+)
+def test_what_is_wrong_is_told_with_a_way_out(shared, arguments, code, told):
+    assert told in shared(*arguments, code=code)
+
+
+def test_invoke_prints_what_a_function_answers_to_a_recorded_event(shared):
+    live = shared.json("invoke", "api", "--event", "events/api_live.json")
+    assert (200, {"status": "pass"}) == (live["statusCode"], json.loads(live["body"]))
+    taken = shared.json("invoke", "intake", "--event", "events/intake_object_created.json")
+    assert {"batchItemFailures": []} == taken
+
+
+def test_status_and_up_say_where_a_running_cloud_is(shared, cloud):
+    assert cloud.pid == shared.json("status")["pid"]
+    told = shared.json("up")
+    assert (cloud.api, cloud.endpoint, cloud.pid) == (told["api"], told["aws"], told["pid"])
+    assert admin_token(cloud.settings.home) == told["admin_token"]
+
+
+def test_without_a_cloud_commands_say_what_starts_one(alone):
+    assert "stopped" == alone.json("status")["cloud"]
+    for arguments in (("down",), ("run", "orders"), ("invoke", "api", "--event", "events/api_live.json")):
+        assert "`etlplus up` starts it" in alone(*arguments, code=7)
+
+
+def test_a_detached_cloud_stays_until_down(alone, tmp_path):
+    pid = alone.json("up", "--detach")["pid"]
+    assert pid == Address.read(tmp_path / "home").pid
+    alone("down")
+    assert Address.read(tmp_path / "home") is None
+
+
+def test_ctrl_c_stops_what_up_started(alone, tmp_path):
+    process = alone.start("up")
+    assert process.stdout.readline() == "the local cloud is up\n"
+    pid = Address.read(tmp_path / "home").pid
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert Address.read(tmp_path / "home") is None
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_the_token_is_nowhere_in_the_home(cloud):
+    token = admin_token(cloud.settings.home).encode()
+    found = [path for path in cloud.settings.home.rglob("*") if path.is_file() and token in path.read_bytes()]
+    assert [] == found

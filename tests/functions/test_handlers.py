@@ -1,0 +1,131 @@
+"""The Lambdas' handlers in this process, one after another, as the state machine calls them."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+from making import query
+
+import functions.extract
+import functions.intake
+import functions.load
+import functions.notify
+import functions.plan
+import functions.publish
+import functions.record
+import functions.sweep
+import functions.transform
+from chalicelib.aws.events import run_requested
+from chalicelib.bootstrap.cloud import cloud as wiring
+from chalicelib.core.errors import Fatal, Held
+from chalicelib.core.run import Trigger
+
+CONTEXT = SimpleNamespace(aws_request_id="1")
+pytestmark = pytest.mark.usefixtures("in_process")
+
+
+def queued(cloud, name: str, *bodies: bytes) -> str:
+    """A run of all that lies in the pipeline's folder, which nobody starts."""
+    text = (
+        f"{{version: 1, name: {name}, source: {{type: s3, uri: 's3://landing/{name}/*'}}, columns: {{id: bigint}}, "
+        f"target: {{type: postgres, table: public.{name}}}}}"
+    )
+    cloud.remote.apply(text, name)
+    for number, body in enumerate(bodies):
+        cloud.drop(f"{name}/{number}", body)
+    pipeline = wiring().pipelines.current(name).pipeline
+    return wiring().queue.request(pipeline, trigger=Trigger.PERSON, at=wiring().clock.now()).run_id
+
+
+def call(function, **payload):
+    return function.handler(payload, CONTEXT)
+
+
+def carried(run_id: str) -> dict:
+    """The way from plan to record, as in ``journey.asl.json``."""
+    assert {"run_id": run_id, "next": "extract"} == call(functions.plan, run_id=run_id)
+    state = call(functions.extract, run_id=run_id)
+    for number in range(1, state["batches"] + 1):
+        assert {} == call(functions.transform, run_id=run_id, batch=number)
+        assert {} == call(functions.load, run_id=run_id, batch=number)
+    assert {} == call(functions.publish, run_id=run_id)
+    return call(functions.record, **state)
+
+
+def test_a_run_goes_from_plan_to_record_and_is_told(cloud):
+    run_id = queued(cloud, "by_hand", b"id\n1\nx\n", b"id\n2\n")
+    ended = carried(run_id)
+    assert {"run_id": run_id, "pipeline": "by_hand", "status": "succeeded"} == ended
+    assert {} == functions.notify.handler(ended, CONTEXT)
+    run = cloud.remote.run(run_id)
+    assert (3, 2, 1) == (run["records_read"], run["records_loaded"], run["records_rejected"])
+    assert [[1], [2]] == query(cloud.database, "SELECT id FROM by_hand ORDER BY id")
+
+
+def test_every_stage_may_be_tried_twice(cloud):
+    run_id = queued(cloud, "twice", b"id\n1\n")
+    for function, payload in (
+        (functions.plan, {}),
+        (functions.extract, {}),
+        (functions.transform, {"batch": 1}),
+        (functions.load, {"batch": 1}),
+        (functions.publish, {}),
+        (functions.record, {}),
+    ):
+        assert call(function, run_id=run_id, **payload) == call(function, run_id=run_id, **payload)
+    assert [[1]] == query(cloud.database, "SELECT count(*) FROM twice")
+
+
+def test_a_second_run_of_the_same_objects_goes_from_plan_to_record(cloud):
+    first = queued(cloud, "again", b"id\n1\n")
+    carried(first)
+    second = queued(cloud, "again")
+    assert {"run_id": second, "next": "record"} == call(functions.plan, run_id=second)
+    assert "skipped" == call(functions.record, run_id=second, next="record")["status"]
+    assert first == cloud.remote.run(second)["skipped_for"]
+
+
+def test_an_error_leaves_as_its_category_with_stage_name_and_words(cloud):
+    run_id = queued(cloud, "held_by_hand", b"")
+    with pytest.raises(Held) as raised:
+        call(functions.plan, run_id=run_id)
+    told = json.loads(str(raised.value))
+    assert ("plan", "Held", True) == (told["stage"], told["error"], "is empty" in told["message"])
+    caught = {"Error": "Held", "Cause": json.dumps({"errorType": "Held", "errorMessage": str(raised.value)})}
+    assert "held" == call(functions.record, run_id=run_id, failure=caught)["status"]
+
+
+def test_a_defect_is_fatal_and_a_batchs_failure_is_kept_for_record(cloud):
+    run_id = queued(cloud, "broken_by_hand", b"id\n1\n")
+    call(functions.plan, run_id=run_id)
+    call(functions.extract, run_id=run_id)
+    with pytest.raises(Fatal):
+        call(functions.transform, run_id=run_id, batch=7)
+    caught = {"Error": "States.ExceedToleratedFailureThreshold", "Cause": "one failed"}
+    assert "failed" == call(functions.record, run_id=run_id, failure=caught)["status"]
+    failure = cloud.remote.run(run_id)["failure"]
+    assert ("transform", True) == (failure["stage"], "IndexError" in failure["message"])
+
+
+def test_a_run_that_has_ended_is_not_planned_again(cloud):
+    run_id = queued(cloud, "over", b"id\n1\n")
+    carried(run_id)
+    with pytest.raises(Fatal, match="not carried out again"):
+        call(functions.plan, run_id=run_id)
+    assert "succeeded" == call(functions.record, run_id=run_id)["status"]
+
+
+def test_intake_starts_what_is_asked_for_and_leaves_what_it_does_not_understand(cloud):
+    run_id = queued(cloud, "by_intake", b"id\n1\n")
+    records = [
+        {"messageId": "m1", "body": json.dumps(run_requested(run_id))},
+        {"messageId": "m2", "body": "what?"},
+    ]
+    assert {"batchItemFailures": [{"itemIdentifier": "m2"}]} == functions.intake.handler({"Records": records}, CONTEXT)
+    assert ["succeeded"] == [run["status"] for run in cloud.ended("by_intake")]
+
+
+def test_the_sweep_starts_a_run_that_waits(cloud):
+    queued(cloud, "by_sweep", b"id\n1\n")
+    assert functions.sweep.handler({}, CONTEXT)["resumed"] >= 1
+    assert ["succeeded"] == [run["status"] for run in cloud.ended("by_sweep")]
