@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 LOCK := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
-.PHONY: run test setup check lint format types contracts bench lock clean
+.PHONY: run test setup check lint format types contracts bench synth lock clean
 
 run: .venv/.run
 	@$(BIN)/etlplus up --demo $(if $(ONCE),--once)
@@ -36,13 +36,16 @@ bench: .venv/.dev
 	@$(BIN)/python -m compileall -q app.py chalicelib cli functions infra localcloud benchmarks
 	@$(BIN)/python -m benchmarks.run
 
+synth: .venv/.dev
+	@$(BIN)/python -m infra.app
+
 lock: .venv/.dev
 	@$(LOCK) requirements.in -o requirements.txt
 	@$(LOCK) requirements-dev.in -o requirements-dev.txt
 	@$(LOCK) requirements-setup.in -o requirements-setup.txt
 
 clean:
-	rm -rf .venv .etlplus build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf .venv .etlplus build cdk.out *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
 # Two stamps: what a run needs, then what tests need besides. uv installs in seconds; where it cannot be had, pip does.
 .venv/.python:

@@ -34,6 +34,7 @@ def load(  # noqa: PLR0917 - Typer turns parameters into options
     ahead = ReadAhead.of(Path(file))  # first of all: it works while the next lines import
 
     from chalicelib.bootstrap.local import run_log
+    from chalicelib.settings import Settings
     from cli.load import load_pipeline, pipeline_for, run_load
     from cli.local import places
     from cli.report import run_report
@@ -41,7 +42,8 @@ def load(  # noqa: PLR0917 - Typer turns parameters into options
     csv = {"delimiter": delimiter, "header": header, "nulls": tuple(null) if null else None}
     document = load_pipeline(pipeline) if pipeline else None
     made = pipeline_for(file, document, table, {key: value for key, value in csv.items() if value is not None})
-    with places(target=dsn) as where:
+    target = dsn or Settings.read().connection(made.target.connection)
+    with places(target=target) as where:
         run = run_load(made, where, ahead)
         with run_log(where.control) as log:
             rejected_by = log.rejects_by_reason(run.run_id) if run.counts.rejected else []

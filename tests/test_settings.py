@@ -39,3 +39,28 @@ def test_another_url_is_refused_without_being_repeated():
     with pytest.raises(Refused, match="must begin with postgresql://") as refused:
         Settings.read({"DATABASE_URL": "mysql://u:secret@h"})
     assert "secret" not in str(refused.value)
+
+
+def test_a_connection_is_the_url_of_its_variable_and_default_is_none_of_them():
+    settings = Settings.read({"ETLPLUS_HOME": "/h", "ETLPLUS_CONNECTION_DATA_WAREHOUSE": "postgresql://a/b"})
+    assert (None, "postgresql://a/b") == (settings.connection("default"), settings.connection("data-warehouse"))
+    assert {"ETLPLUS_CONNECTION_DATA_WAREHOUSE": "postgresql://a/b"} == settings.databases()
+
+
+def test_a_connection_that_leads_nowhere_names_the_variable_and_the_nearest():
+    settings = Settings.read({"ETLPLUS_HOME": "/h", "ETLPLUS_CONNECTION_WAREHOUSE": "postgresql://a/b"})
+    with pytest.raises(Refused, match=r'set ETLPLUS_CONNECTION_WAREHUSE to its URL, or: did you mean "warehouse"\?'):
+        settings.connection("warehuse")
+
+
+def test_all_wrong_settings_are_told_at_once_and_without_their_values():
+    wrong = {"DATABASE_URL": "mysql://secret", "DATABASE_AUTH": "none", "MAX_WORKERS": "0"}
+    with pytest.raises(Refused) as raised:
+        Settings.read({"ETLPLUS_HOME": "/h", **wrong})
+    told = str(raised.value)
+    assert (True, True, True, False) == tuple(word in told for word in (*wrong, "secret"))
+
+
+def test_a_setting_that_is_needed_and_missing_is_named():
+    with pytest.raises(Refused, match="the setting WORK_BUCKET is not set"):
+        Settings.read({"ETLPLUS_HOME": "/h"}).needed("work_bucket")

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from chalicelib.core.document import parse_pipeline
-from chalicelib.core.pipeline import Pipeline, json_schema
+from chalicelib.core.pipeline import Pipeline, S3Source, json_schema
 from chalicelib.core.pipeline.base import Model
 from chalicelib.core.pipeline.planned import PLANNED
 from chalicelib.core.table import TableName
@@ -263,3 +263,22 @@ def test_every_model_refuses_unknown_keys_and_is_frozen():
 def test_what_is_planned_is_not_there_yet():
     assert PLANNED.isdisjoint(Pipeline.model_fields)
     assert PLANNED.isdisjoint(f"target.{key}" for key in Pipeline.model_fields["target"].annotation.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "key", "takes"),
+    [
+        ("orders/*.csv", "orders/a.csv", True),
+        ("orders/*.csv", "orders/old/a.csv", False),
+        ("orders/*.csv", "orders/a.csv.gz", False),
+        ("orders/**.csv", "orders/old/a.csv", True),
+        ("orders/a?.csv", "orders/a1.csv", True),
+        ("orders/a?.csv", "orders/a/.csv", False),
+        ("orders/[a].csv", "orders/a.csv", False),
+        ("orders/[a].csv", "orders/[a].csv", True),
+    ],
+)
+def test_wildcards_of_a_key_stand_within_a_folder_and_two_stars_across(pattern, key, takes):
+    source = S3Source(type="s3", uri=f"s3://landing/{pattern}")
+    assert (takes, False) == (source.takes("landing", key), source.takes("other", key))
+    assert "orders/" == source.prefix[:7]

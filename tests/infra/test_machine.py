@@ -1,0 +1,116 @@
+"""The state machine's definition: the subset of ASL that AWS and the laptop both run, and where each failure leads."""
+
+import copy
+import json
+
+import pytest
+
+from infra.functions import FUNCTIONS
+from infra.machine import DEFINITION, definition, digest
+
+MACHINE = json.loads(DEFINITION.read_text(encoding="utf-8"))
+#: What a state may have; the rest (JSONata, variables, batchers, writers) one of the two does not run, or otherwise.
+FIELDS = {
+    "Task": {"Resource", "Parameters", "OutputPath", "ResultPath", "Retry", "Catch", "Next", "End"},
+    "Choice": {"Choices", "Default"},
+    "Pass": {"Parameters", "Next"},
+    "Map": {"ItemReader", "MaxConcurrencyPath", "ItemProcessor", "ResultPath", "Catch", "Next"},
+    "Succeed": set(),
+}
+READER = {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "JSON"}}
+
+
+def states(machine: dict) -> dict[str, dict]:
+    """All states, those within a Map among them."""
+    found = dict(machine["States"])
+    for state in machine["States"].values():
+        if state["Type"] == "Map":
+            found |= states(state["ItemProcessor"])
+    return found
+
+
+def faults(machine: dict) -> list[str]:
+    """What in a machine is outside the subset."""
+    found = [f"machine: {key}" for key in machine.keys() - {"Comment", "StartAt", "States"}]
+    for name, state in states(machine).items():
+        allowed = FIELDS.get(state["Type"])
+        if allowed is None:
+            found.append(f"{name}: {state['Type']}")
+            continue
+        found += [f"{name}: {key}" for key in state.keys() - allowed - {"Type", "Comment"}]
+        if state["Type"] == "Task" and state["Resource"] != "arn:aws:states:::lambda:invoke":
+            found.append(f"{name}: {state['Resource']}")
+        if state["Type"] == "Task" and not state.get("Retry"):
+            found.append(f"{name}: no Retry")
+        if state["Type"] == "Map":
+            reader = {key: value for key, value in state["ItemReader"].items() if key != "Parameters"}
+            found += [] if reader == READER else [f"{name}: ItemReader"]
+            found += [] if "MaxConcurrencyPath" in state else [f"{name}: no MaxConcurrencyPath"]
+    return found
+
+
+def test_the_machine_stays_in_the_subset_that_both_run():
+    assert [] == faults(MACHINE)
+
+
+@pytest.mark.parametrize(
+    ("state", "change", "told"),
+    [
+        ("Plan", {"Assign": {}}, "Plan: Assign"),
+        ("Plan", {"QueryLanguage": "JSONata"}, "Plan: QueryLanguage"),
+        ("Plan", {"Resource": "arn:aws:states:::sqs:sendMessage"}, "Plan: arn:aws:states:::sqs:sendMessage"),
+        ("Plan", {"Retry": []}, "Plan: no Retry"),
+        ("EachBatch", {"ItemBatcher": {}}, "EachBatch: ItemBatcher"),
+        ("EachBatch", {"ResultWriter": {}}, "EachBatch: ResultWriter"),
+        ("EachBatch", {"ItemReader": {**READER, "ReaderConfig": {"InputType": "JSONL"}}}, "EachBatch: ItemReader"),
+        ("Done", {"Type": "Wait"}, "Done: Wait"),
+    ],
+)
+def test_what_is_outside_the_subset_is_found(state, change, told):
+    machine = copy.deepcopy(MACHINE)
+    machine["States"][state].update(change)
+    assert told in faults(machine)
+
+
+def test_every_failure_ends_in_record():
+    for name, state in MACHINE["States"].items():
+        if state["Type"] not in ("Task", "Map") or name in ("Record", "Notify"):
+            continue
+        last = state["Catch"][-1]
+        assert (["States.ALL"], "$.failure", "Record") == (last["ErrorEquals"], last["ResultPath"], last["Next"]), name
+
+
+def test_stages_retry_what_waiting_may_help_and_nothing_else():
+    retried = {
+        name: state["Retry"][0]["ErrorEquals"]
+        for name, state in states(MACHINE).items()
+        if state["Type"] == "Task" and name != "Record"
+    }
+    assert 1 == len({tuple(errors) for errors in retried.values()}), retried
+    assert "Retriable" in retried["Plan"]
+    assert {"Held", "Fatal", "States.ALL"}.isdisjoint(retried["Plan"])
+
+
+def test_staging_that_was_lost_is_loaded_again_a_bounded_number_of_times():
+    publish, batches = MACHINE["States"]["Publish"], MACHINE["States"]["Batches"]
+    assert (["StagingLost"], "Reload") == (publish["Catch"][0]["ErrorEquals"], publish["Catch"][0]["Next"])
+    assert {"Variable": "$.round", "NumericGreaterThan": 2, "Next": "Record"} == batches["Choices"][0]
+
+
+def test_every_state_is_reached():
+    reached = {MACHINE["StartAt"]}
+    for state in MACHINE["States"].values():
+        followers = [state.get("Next"), state.get("Default")]
+        followers += [each["Next"] for each in (*state.get("Catch", []), *state.get("Choices", []))]
+        reached |= {each for each in followers if each}
+    assert MACHINE["States"].keys() == reached
+
+
+def test_each_name_is_replaced_and_a_name_that_nobody_has_is_an_error():
+    arns = {function.name: f"arn:aws:lambda:eu-west-1:1:function:{function.name}" for function in FUNCTIONS}
+    text = definition(arns, "work")
+    assert "${" not in text
+    assert "work" == json.loads(text)["States"]["EachBatch"]["ItemReader"]["Parameters"]["Bucket"]
+    with pytest.raises(KeyError, match="plan"):
+        definition({}, "work")
+    assert 64 == len(digest())
