@@ -229,8 +229,8 @@ class RunQueue(Protocol):
 class Machine(Protocol):
     """The state machine that carries runs out."""
 
-    def start(self, run_id: str) -> None:
-        """Start the run's execution; harmless when it was started before.
+    def start(self, run_id: str) -> bool:
+        """Start the run's execution; harmless when it is under way. False when it was, and has ended.
 
         Raises:
             Unreachable: if the service does not answer.

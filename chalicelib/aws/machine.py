@@ -13,8 +13,12 @@ class StateMachine:
     def __init__(self, arn: str) -> None:
         self._arn = arn
 
-    def start(self, run_id: str) -> None:
-        """Start the run's execution, unless that was done."""
+    def start(self, run_id: str) -> bool:
+        """Start the run's execution, unless it is under way; False when it was, and has ended.
+
+        Step Functions answers a second start with the same name and input like the first for as long as the
+        execution runs, and refuses it for 90 days after that.
+        """
         with translated("the state machine"):
             try:
                 client("stepfunctions").start_execution(
@@ -23,3 +27,5 @@ class StateMachine:
             except ClientError as error:
                 if code_of(error) != "ExecutionAlreadyExists":
                     raise
+                return False
+        return True

@@ -14,7 +14,7 @@ from chalicelib.clock import SystemClock
 from chalicelib.core.delivery import ObjectCreated, ObjectId
 from chalicelib.core.errors import Refused, Retriable
 from chalicelib.core.pipeline import Pipeline, S3Source
-from chalicelib.core.run import Run, Trigger
+from chalicelib.core.run import Failure, Run, Trigger
 from chalicelib.folder import RunFolder
 from chalicelib.settings import Settings
 
@@ -139,6 +139,14 @@ class Cloud:
         with suppress(Refused):
             return self.target(pipeline)
         return None
+
+    def end(self, run_id: str, caught: Failure | None) -> Run:
+        """Record how a run ended; ``caught`` is the failure that the state machine caught, if it did."""
+        from chalicelib.ending import end
+
+        run = self.runs.find(run_id)
+        target = self.target_if_known(self.pipeline_of(run))
+        return end(run, caught, at=self.clock.now(), log=self.runs, work=self.work, target=target)
 
     def start(self, name: str) -> Run:
         """Queue a run of the pipeline ``name`` and ask for its start; the sweep starts it if the queue is not there.

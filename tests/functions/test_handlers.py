@@ -129,3 +129,23 @@ def test_the_sweep_starts_a_run_that_waits(cloud):
     queued(cloud, "by_sweep", b"id\n1\n")
     assert functions.sweep.handler({}, CONTEXT)["resumed"] >= 1
     assert ["succeeded"] == [run["status"] for run in cloud.ended("by_sweep")]
+
+
+def test_the_sweep_closes_a_run_whose_execution_ended_without_recording_it(cloud, monkeypatch):
+    machines = cloud.client("stepfunctions")
+    text = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
+    role = "arn:aws:iam::123456789012:role/local"
+    arn = machines.create_state_machine(name="forgetful", definition=text, roleArn=role)["stateMachineArn"]
+    run_id = queued(cloud, "unrecorded", b"id\n1\n")
+    made = machines.start_execution(stateMachineArn=arn, name=run_id, input=json.dumps({"run_id": run_id}))
+    while machines.describe_execution(executionArn=made["executionArn"])["status"] == "RUNNING":
+        pass
+    monkeypatch.setenv("STATE_MACHINE_ARN", arn)
+    wiring().close()
+    wiring.cache_clear()
+    assert functions.sweep.handler({}, CONTEXT)["closed"] == 1
+    run = cloud.remote.run(run_id)
+    assert ("failed", "the state machine ended without recording the run; nothing more will happen") == (
+        run["status"],
+        run["failure"]["message"],
+    )
