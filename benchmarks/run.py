@@ -15,8 +15,8 @@ from typing import Any
 
 from benchmarks.orders import write_orders
 from benchmarks.paths import Timing, bare, create_table, etlplus, psql_copy
+from chalicelib.bootstrap.local import run_log
 from chalicelib.postgres.connection import Dsn, connected
-from chalicelib.store.runs import PostgresRuns
 from chalicelib.targets.postgres import PostgresTarget
 from localcloud.lease import lease
 
@@ -30,6 +30,7 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--records", type=int, default=1_000_000)
     arguments.add_argument("--data", type=Path, default=HERE.parent / ".etlplus" / "bench")
+    arguments.add_argument("--report", type=Path, default=HERE / "report.json")
     given = arguments.parse_args()
     clean, broken = (given.data / f"{name}-{given.records}.csv" for name in ("clean", "broken"))
     write_orders(clean, given.records)
@@ -38,7 +39,7 @@ def main() -> None:
         paths = _paths(clean, broken, held.dsn, given.data / "home")
         rounds = [_round(paths, held.dsn) for _ in range(given.rounds)]
         report = _report(rounds, given.records, clean.stat().st_size, held.dsn)
-    (HERE / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    given.report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     for name, job in report["jobs"].items():
         verdict = "reached" if job["ratio"] <= GOALS[name] else "MISSED"
         told = f"{job['ratio']:.2f} of psql (bare {job['ratio_bare']:.2f})"
@@ -75,11 +76,11 @@ def _clear(dsn: Dsn) -> None:
         connection.run("DROP SCHEMA IF EXISTS bench, etl, etl_target, etl_stage CASCADE")
         connection.run("CREATE SCHEMA bench")
         connection.run(create_table("bench.plain"))
-        target, runs = PostgresTarget(dsn), PostgresRuns(dsn)
+        target = PostgresTarget(dsn)
         target.prepare()
-        runs.newest(limit=1)
         target.close()
-        runs.close()
+        with run_log(dsn) as runs:
+            runs.newest(limit=1)
         connection.run("CHECKPOINT")
 
 
