@@ -47,8 +47,9 @@ def pipeline_for(file: str, document: Pipeline | None, table: str | None, csv: d
             source=FileSource(type="file", path=file, format=CsvFormat(**csv)),
             target=Target(type="postgres", table=TableName.parse(table or f"public.{name}")),
         )
-    except ValueError as error:
-        raise InvalidPipeline(told(error)) from None  # pydantic words its errors for programmers
+    except ValueError as error:  # pydantic words its errors for programmers
+        wrong = told(error)
+    raise InvalidPipeline(wrong)  # out here: a ValidationError as its context would be a cycle that nothing collects
 
 
 def run_load(pipeline: Pipeline, places: Places, ahead: ReadAhead | None = None) -> Run:

@@ -14,7 +14,7 @@ from chalicelib.core.errors import NotFound, Refused
 from chalicelib.core.pipeline import S3Source
 from chalicelib.core.run import TRANSITIONS, Status
 from chalicelib.settings import Settings
-from cli.load import told as wrong
+from cli.load import told as told_wrong
 from cli.output import Form
 from cli.remote import Remote
 from localcloud.cloud.address import Address, admin_token
@@ -90,11 +90,13 @@ def put(file: Path, uri: str, *, once: bool = False) -> dict[str, Any]:
     try:
         source = S3Source.model_validate({"type": "s3", "uri": uri + file.name if uri.endswith("/") else uri})
     except ValueError as error:
-        raise typer.BadParameter(wrong(error)) from None
-    from localcloud.cloud.objects import put_object
+        wrong = told_wrong(error)
+    else:
+        from localcloud.cloud.objects import put_object
 
-    version = put_object(running(Settings.read()).aws, file, source.bucket, source.key, once=once)
-    return {"uri": source.uri, "version": version}
+        version = put_object(running(Settings.read()).aws, file, source.bucket, source.key, once=once)
+        return {"uri": source.uri, "version": version}
+    raise typer.BadParameter(wrong)
 
 
 def invoke(function: str, event: Path) -> Any:
