@@ -8,7 +8,7 @@ import json
 from typing import Any, TypeVar
 
 from chalicelib.core.codec import from_json, to_json
-from chalicelib.core.errors import NotFound
+from chalicelib.core.errors import Fatal, NotFound, PlanStale
 from chalicelib.core.folder import run_prefix
 from chalicelib.core.manifest import Batch, Manifest
 from chalicelib.core.outcome import NOTHING, Duplicate, Failed, Published, Transformed
@@ -17,6 +17,8 @@ from chalicelib.core.run import Stage, Status
 from chalicelib.ports import ObjectStore
 
 Noun = TypeVar("Noun")
+#: How often a run is planned again before it fails: each time another run was faster.
+ROUNDS = 5
 #: The worst first: who must act on it cannot be helped by waiting.
 _WORST = (Status.FAILED, Status.HELD, Status.CANCELLED)
 
@@ -87,6 +89,21 @@ class RunFolder:
         if self._work.keys(f"{self._prefix}manifest.json"):
             return Stage.TRANSFORM
         return Stage.EXTRACT if self._work.keys(f"{self._prefix}plan.json") else Stage.PLAN
+
+    def begin_again(self, error: PlanStale) -> None:
+        """Forget what was done with the batches of a stale plan; another plan will have others.
+
+        Raises:
+            Fatal: if that was done ``ROUNDS`` times already, with the words of ``error``.
+        """
+        rounds = f"{self._prefix}stale/"
+        count = len(self._work.keys(rounds))
+        if count >= ROUNDS:
+            raise Fatal(f"{error}; {count} plans in a row were stale") from error
+        for name in ("outcomes", "rejects", "batches", "failures"):
+            self._work.remove(f"{self._prefix}{name}/")
+        with self._work.writing(f"{rounds}{count:05d}") as stream:
+            stream.write(str(error).encode())
 
     def remove(self) -> None:
         """Remove the folder with all that is in it."""

@@ -25,7 +25,7 @@ class Api(Construct):
             "rest",
             rest_api_name="etlplus",
             endpoint_types=[gateway.EndpointType.REGIONAL],
-            cloud_watch_role=False,
+            cloud_watch_role=True,  # without the account's role for logs, a stage with access logs is refused
             deploy_options=gateway.StageOptions(
                 stage_name="live",
                 throttling_rate_limit=RATE,
@@ -38,6 +38,6 @@ class Api(Construct):
                 ),
             ),
         )  # fmt: skip
-        answers = gateway.LambdaIntegration(function)
+        answers = gateway.LambdaIntegration(function, allow_test_invoke=False)
         for route in routes.routes:
             self.rest.root.resource_for_path(route.path).add_method(route.method, answers)

@@ -12,6 +12,8 @@ NAME = "etlplus"
 USER = "etl"
 PORT = 5432
 BACKUP_DAYS = 7
+#: What it begins with and what it may grow to.
+DISK_GB, MOST_DISK_GB = 20, 100
 
 
 class Database(Construct):
@@ -30,6 +32,9 @@ class Database(Construct):
             credentials=rds.Credentials.from_generated_secret("postgres"),
             iam_authentication=True,
             storage_encrypted=True,
+            storage_type=rds.StorageType.GP3,
+            allocated_storage=DISK_GB,
+            max_allocated_storage=MOST_DISK_GB,
             publicly_accessible=False,
             deletion_protection=True,
             backup_retention=cdk.Duration.days(BACKUP_DAYS),

@@ -1,5 +1,6 @@
 """The network: dual-stack private subnets, S3 over a gateway endpoint, the rest of AWS over IPv6; idle, it is free."""
 
+import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
@@ -15,7 +16,8 @@ class Network(Construct):
             ip_protocol=ec2.IpProtocol.DUAL_STACK,
             max_azs=2,
             nat_gateways=0,
-            restrict_default_security_group=False,
+            create_internet_gateway=False,
+            restrict_default_security_group=False,  # it takes a Lambda of CDK's own; nothing here is in that group
             subnet_configuration=[
                 ec2.SubnetConfiguration(
                     name="private",
@@ -35,3 +37,8 @@ class Network(Construct):
             allow_all_outbound=True,
             allow_all_ipv6_outbound=True,
         )
+
+
+def dual_stack(service: str) -> str:
+    """Where ``service`` answers over IPv6, the only way out of the private subnets besides S3's endpoint."""
+    return f"https://{service}.{cdk.Aws.REGION}.api.aws"

@@ -13,6 +13,10 @@ from infra.storage import Storage
 #: Functions that read objects of the landing bucket; the sweep and plan list them, too.
 READ_LANDING = ("plan", "extract", "transform")
 LIST_LANDING = ("plan", "sweep")
+#: What each does in the runs' folders of the work bucket: a stage hands on, the end reads all and clears away.
+WRITE_WORK = ("plan", "extract", "transform", "load", "publish")
+READ_WORK = ("extract", "transform", "load", "publish", "record", "sweep")
+REMOVE_WORK = ("record", "sweep")
 START_RUNS = ("intake", "sweep")
 
 
@@ -26,20 +30,28 @@ def grant(
 ) -> None:
     """Give each function its rights."""
     for each in FUNCTIONS:
-        function = functions[each.name]
         if "DATABASE_URL" in each.reads:
-            _allow(function, ["rds-db:connect"], database.user_arn)
-        if "WORK_BUCKET" in each.reads:
-            objects = storage.work.arn_for_objects("runs/*")
-            _allow(function, ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], objects)
-            _allow(function, ["s3:ListBucket"], storage.work.bucket_arn)
-    for name in READ_LANDING:
-        _allow(functions[name], ["s3:GetObject", "s3:GetObjectVersion"], storage.landing.arn_for_objects("*"))
-    for name in LIST_LANDING:
-        _allow(functions[name], ["s3:ListBucketVersions"], storage.landing.bucket_arn)
+            _allow(functions[each.name], ["rds-db:connect"], database.user_arn)
+    _grant_objects(functions, storage)
     for name in START_RUNS:
         _allow(functions[name], ["states:StartExecution"], journey_arn)
     _allow(functions["api"], ["sqs:SendMessage"], queue.queue.queue_arn)
+
+
+def _grant_objects(functions: Mapping[str, lambdas.Function], storage: Storage) -> None:
+    """Who may not list a bucket is told of an object that is not there that it is forbidden: so readers may."""
+    landed, work = storage.landing.arn_for_objects("*"), storage.work.arn_for_objects("runs/*")
+    for names, actions, resource in (
+        (READ_LANDING, ["s3:GetObject", "s3:GetObjectVersion"], landed),
+        (READ_LANDING, ["s3:ListBucket"], storage.landing.bucket_arn),
+        (LIST_LANDING, ["s3:ListBucketVersions"], storage.landing.bucket_arn),
+        (WRITE_WORK, ["s3:PutObject", "s3:AbortMultipartUpload"], work),
+        (READ_WORK, ["s3:GetObject"], work),
+        (READ_WORK, ["s3:ListBucket"], storage.work.bucket_arn),
+        (REMOVE_WORK, ["s3:DeleteObject"], work),
+    ):
+        for name in names:
+            _allow(functions[name], actions, resource)
 
 
 def _allow(function: lambdas.Function, actions: list[str], resource: str) -> None:

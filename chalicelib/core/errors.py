@@ -6,7 +6,8 @@
     ├── Retriable      the same input may succeed later: wait and try again
     │   ├── Unreachable      a database or store does not answer
     │   ├── SourceMoved      an object changed while it was read
-    │   └── StagingLost      a crash emptied the staging table
+    │   ├── StagingLost      a crash emptied the staging table
+    │   └── PlanStale        the table or the ledger changed since the plan: make a new one
     ├── Held           the data broke its contract: its owner must look, the table is unchanged
     └── Fatal          we or the definition are wrong: a person must change something
         ├── InvalidPipeline  the document does not say what to do
@@ -45,6 +46,10 @@ class SourceMoved(Retriable):
 
 class StagingLost(Retriable):
     """The staging table does not hold what the manifest says."""
+
+
+class PlanStale(Retriable):
+    """What the plan was made for has changed: the run needs a new one."""
 
 
 class InvalidPipeline(Fatal):

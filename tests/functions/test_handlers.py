@@ -17,8 +17,9 @@ import functions.sweep
 import functions.transform
 from chalicelib.aws.events import run_requested
 from chalicelib.bootstrap.cloud import cloud as wiring
-from chalicelib.core.errors import Fatal, Held
+from chalicelib.core.errors import Fatal, Held, PlanStale
 from chalicelib.core.run import Trigger
+from chalicelib.folder import ROUNDS
 
 CONTEXT = SimpleNamespace(aws_request_id="1")
 pytestmark = pytest.mark.usefixtures("in_process")
@@ -149,3 +150,41 @@ def test_the_sweep_closes_a_run_whose_execution_ended_without_recording_it(cloud
         run["status"],
         run["failure"]["message"],
     )
+
+
+def staged(run_id: str) -> None:
+    call(functions.extract, run_id=run_id)
+    call(functions.transform, run_id=run_id, batch=1)
+    call(functions.load, run_id=run_id, batch=1)
+
+
+def test_a_run_whose_plan_is_stale_is_planned_again_and_publishes(cloud):
+    first = queued(cloud, "raced", b"id\n1\n")
+    call(functions.plan, run_id=first)
+    staged(first)
+    cloud.drop("raced/later", b"id\n2\nx\n")
+    second = queued(cloud, "raced")
+    call(functions.plan, run_id=second)  # both objects, and a table that does not exist
+    state = call(functions.extract, run_id=second)
+    for number in range(1, state["batches"] + 1):
+        call(functions.transform, run_id=second, batch=number)
+        call(functions.load, run_id=second, batch=number)
+    call(functions.publish, run_id=first)
+    with pytest.raises(PlanStale, match="since the plan was made"):
+        call(functions.publish, run_id=second)
+    assert "extract" == call(functions.plan, run_id=second)["next"]
+    staged(second)
+    call(functions.publish, run_id=second)
+    assert ["succeeded"] * 2 == [call(functions.record, run_id=run_id)["status"] for run_id in (first, second)]
+    run = cloud.remote.run(second)
+    assert (2, 1, 1) == (run["records_read"], run["records_loaded"], run["records_rejected"])
+    assert [[1], [2]] == query(cloud.database, "SELECT id FROM raced ORDER BY id")
+
+
+def test_plans_that_are_stale_again_and_again_end_the_run(cloud):
+    folder = wiring().folder(queued(cloud, "stale", b"id\n1\n"))
+    for _ in range(ROUNDS):
+        folder.begin_again(PlanStale("the table is gone"))
+    with pytest.raises(Fatal, match="the table is gone; 5 plans in a row were stale"):
+        folder.begin_again(PlanStale("the table is gone"))
+    folder.remove()

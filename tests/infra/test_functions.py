@@ -1,16 +1,15 @@
 """The functions table: handlers that exist, limits that Lambda has, settings that somebody reads."""
 
+import inspect
 from fnmatch import fnmatchcase
 from importlib import import_module
 
 import pytest
 
+from chalicelib import settings
 from infra.functions import FUNCTIONS
 
-SETTINGS = (
-    *("DATABASE_URL", "DATABASE_AUTH", "ETLPLUS_CONNECTION_*"),
-    *("WORK_BUCKET", "QUEUE_URL", "STATE_MACHINE_ARN", "MAX_WORKERS"),
-)
+SETTINGS = sorted({name for function in FUNCTIONS for name in function.reads})
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
@@ -18,7 +17,11 @@ def test_a_function_can_be_created(function):
     module, _, name = function.handler.rpartition(".")
     assert callable(getattr(import_module(module), name))
     assert (True, True) == (1 <= function.timeout_s <= 900, 128 <= function.memory_mb <= 10_240)
-    assert set(function.reads) <= set(SETTINGS)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_what_a_function_reads_is_a_setting(name):
+    assert name.removesuffix("*") in inspect.getsource(settings)
 
 
 def test_who_stands_outside_the_vpc_knows_no_database():

@@ -2,9 +2,11 @@
 
 import copy
 import json
+import re
 
 import pytest
 
+from chalicelib.core.run import Stage
 from infra.functions import FUNCTIONS
 from infra.machine import DEFINITION, definition, digest
 
@@ -17,6 +19,13 @@ FIELDS = {
     "Map": {"ItemReader", "MaxConcurrencyPath", "ItemProcessor", "ResultPath", "Catch", "Next"},
     "Succeed": set(),
 }
+#: What its parts may have.
+PARTS = {
+    "Retry": {"ErrorEquals", "IntervalSeconds", "BackoffRate", "MaxAttempts", "MaxDelaySeconds", "JitterStrategy"},
+    "Catch": {"ErrorEquals", "ResultPath", "Next"},
+    "Choices": {"Variable", "StringEquals", "NumericEquals", "NumericGreaterThan", "Next"},
+}
+PROCESSOR = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
 READER = {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "JSON"}}
 
 
@@ -38,6 +47,10 @@ def faults(machine: dict) -> list[str]:
             found.append(f"{name}: {state['Type']}")
             continue
         found += [f"{name}: {key}" for key in state.keys() - allowed - {"Type", "Comment"}]
+        for part, fields in PARTS.items():
+            found += [f"{name}: {part}: {key}" for each in state.get(part, []) for key in each.keys() - fields]
+        if any(each["ErrorEquals"] != ["States.ALL"] for each in state.get("Catch", [])[-1:]):
+            found.append(f"{name}: States.ALL is not last")
         if state["Type"] == "Task" and state["Resource"] != "arn:aws:states:::lambda:invoke":
             found.append(f"{name}: {state['Resource']}")
         if state["Type"] == "Task" and not state.get("Retry"):
@@ -46,6 +59,10 @@ def faults(machine: dict) -> list[str]:
             reader = {key: value for key, value in state["ItemReader"].items() if key != "Parameters"}
             found += [] if reader == READER else [f"{name}: ItemReader"]
             found += [] if "MaxConcurrencyPath" in state else [f"{name}: no MaxConcurrencyPath"]
+            processor = {
+                key: value for key, value in state["ItemProcessor"].items() if key not in ("StartAt", "States")
+            }
+            found += [] if processor == {"ProcessorConfig": PROCESSOR} else [f"{name}: ItemProcessor"]
     return found
 
 
@@ -63,6 +80,14 @@ def test_the_machine_stays_in_the_subset_that_both_run():
         ("EachBatch", {"ItemBatcher": {}}, "EachBatch: ItemBatcher"),
         ("EachBatch", {"ResultWriter": {}}, "EachBatch: ResultWriter"),
         ("EachBatch", {"ItemReader": {**READER, "ReaderConfig": {"InputType": "JSONL"}}}, "EachBatch: ItemReader"),
+        (
+            "EachBatch",
+            {"ItemProcessor": {**MACHINE["States"]["EachBatch"]["ItemProcessor"], "QueryLanguage": "JSONata"}},
+            "EachBatch: ItemProcessor",
+        ),
+        ("Plan", {"Retry": [{"ErrorEquals": ["Retriable"], "Output": "{% 1 %}"}]}, "Plan: Retry: Output"),
+        ("Plan", {"Catch": [{"ErrorEquals": ["Held"], "Next": "Record"}]}, "Plan: States.ALL is not last"),
+        ("Batches", {"Choices": [{"Condition": "{% true %}", "Next": "Record"}]}, "Batches: Choices: Condition"),
         ("Done", {"Type": "Wait"}, "Done: Wait"),
     ],
 )
@@ -70,6 +95,23 @@ def test_what_is_outside_the_subset_is_found(state, change, told):
     machine = copy.deepcopy(MACHINE)
     machine["States"][state].update(change)
     assert told in faults(machine)
+
+
+def test_a_map_says_how_many_batches_are_worked_on_at_once():
+    machine = copy.deepcopy(MACHINE)
+    del machine["States"]["EachBatch"]["MaxConcurrencyPath"]
+    assert ["EachBatch: no MaxConcurrencyPath"] == faults(machine)
+
+
+def test_a_stage_is_a_state_that_invokes_the_function_of_its_name():
+    for stage in Stage:
+        assert f"${{{stage}}}" == MACHINE["States"][stage.capitalize()]["Parameters"]["FunctionName"]
+
+
+def test_the_definition_names_the_stages_notify_and_the_work_bucket():
+    named = set(re.findall(r"\$\{(\w+)\}", DEFINITION.read_text(encoding="utf-8")))
+    assert {*Stage, "notify", "work_bucket"} == named
+    assert named - {"work_bucket"} == {function.name for function in FUNCTIONS} - {"api", "intake", "sweep"}
 
 
 def test_every_failure_ends_in_record():

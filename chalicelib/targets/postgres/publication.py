@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 import pyarrow as pa
 
 from chalicelib.core.counts import Counts
-from chalicelib.core.errors import BrokenLaw, Retriable
+from chalicelib.core.errors import BrokenLaw, PlanStale
 from chalicelib.core.ledger import LedgerEntry, TableHash
 from chalicelib.core.manifest import Batch, Manifest, ObjectVersion
 from chalicelib.core.plan import LINE, Plan, TableShape, TargetColumn
@@ -159,7 +159,7 @@ class PostgresPublication:
         """Claim every object for this run; ``duplicate_of`` names the run that was faster with all of them.
 
         Raises:
-            Retriable: if another run loaded some of them since the plan, so that only the others are left.
+            PlanStale: if another run loaded some of them since the plan, so that only the others are left.
         """
         taken = {}
         key = {"table_name": str(plan.table), "pipeline": plan.pipeline.name}
@@ -172,12 +172,12 @@ class PostgresPublication:
             self.duplicate_of = next(iter(taken.values()))
         elif taken:
             version, other_run = next(iter(taken.items()))
-            raise Retriable(f"{version.uri} was loaded by run {other_run} since the plan was made; start the run again")
+            raise PlanStale(f"{version.uri} was loaded by run {other_run} since the plan was made; start the run again")
 
     def _prepare_table(self, plan: Plan, now: TableShape | None) -> None:
         if plan.create != (now is None):
             change = "was created" if plan.create else "is gone"
-            raise Retriable(f"{plan.table} {change} since the plan was made; start the run again")
+            raise PlanStale(f"{plan.table} {change} since the plan was made; start the run again")
         if now is None:
             self._create(plan)
             return

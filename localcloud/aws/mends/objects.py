@@ -168,6 +168,19 @@ class KeptKeys(models._VersionedKeyStore):  # type: ignore[misc] # noqa: SLF001
         self._note([], self.getlist(key, []))
         super().pop(key)
 
+    def items(self) -> Iterator[tuple[str, Any]]:
+        """Each key with its newest version, as they are now: moto asks for keys that may be gone meanwhile."""
+        return ((key, versions[-1]) for key, versions in self.iterlists() if versions)
+
+    def values(self) -> Iterator[Any]:
+        """The newest version of each key."""
+        return (version for _, version in self.items())
+
+    def iterlists(self) -> Iterator[tuple[str, list[Any]]]:
+        """Each key with all its versions."""
+        now: dict[str, list[Any]] = dict(dict.items(self))
+        return ((key, list(versions)) for key, versions in now.items())
+
     def forget(self, version: Any, *, instead: list[Any]) -> None:
         """Take back what could not be committed; unless there are others, what it replaced stands again."""
         left = [each for each in self.getlist(version.name, []) if each is not version] or instead

@@ -5,6 +5,7 @@ import http.client
 import json
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -287,3 +288,17 @@ def test_memory_does_not_grow_with_the_object(own_cloud, tmp_path):
     with open(f"/proc/{own_cloud.process.pid}/status") as lines:  # noqa: PTH123
         highest = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
     assert highest - before < 64 * MB
+
+
+def test_listing_while_others_put_and_delete_never_fails(cloud):
+    bucket, s3 = cloud.bucket(), cloud.client("s3")
+
+    def churn(number: int) -> int:
+        for turn in range(15):
+            s3.put_object(Bucket=bucket, Key=f"{number}/{turn}", Body=b"x")
+            s3.list_objects_v2(Bucket=bucket, Prefix=f"{number}/")
+            s3.delete_object(Bucket=bucket, Key=f"{number}/{turn}")
+        return s3.list_objects_v2(Bucket=bucket, Prefix=f"{number}/")["KeyCount"]
+
+    with ThreadPoolExecutor(6) as pool:
+        assert [0] * 6 == list(pool.map(churn, range(6)))

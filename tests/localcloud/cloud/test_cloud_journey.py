@@ -121,3 +121,13 @@ def test_a_connection_that_leads_nowhere_fails_the_run_and_says_what_to_set(clou
     cloud.drop("nowhere/a.csv", GOOD)
     (run,) = cloud.ended("nowhere")
     assert ("failed", True) == (run["status"], "ETLPLUS_CONNECTION_WAREHOUSE" in run["failure"]["message"])
+
+
+def test_runs_that_all_want_to_create_the_table_all_publish(cloud):
+    cloud.apply("rush", parts="parallel: {batch_mb: 1}")
+    body = b"id,name\n" + b"".join(b"%d,%s\n" % (n, b"x" * 600) for n in range(1000))
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda number: cloud.drop(f"rush/{number}.csv", body), range(6)))
+    runs = cloud.ended("rush", 6)
+    assert ["succeeded"] * 6 == [run["status"] for run in runs], [run["failure"] for run in runs]
+    assert [[6000, 6]] == query(cloud.database, "SELECT count(*), count(DISTINCT _etl_object) FROM rush")
