@@ -27,4 +27,4 @@ def build(outdir: str | None = None) -> cdk.App:
 
 
 if __name__ == "__main__":
-    build("cdk.out").synth()
+    build(os.environ.get("CDK_OUTDIR", "cdk.out")).synth()  # the variable is how CDK's command says where

@@ -15,6 +15,8 @@ from infra.rights import START_RUNS
 
 #: The digest of the definition before substitution is an output, so that both sides can be compared.
 DIGEST = "JourneyDigest"
+#: How a Map's children follow the machine's name: as CDK's own grant for Maps has it, and as their ARNs are.
+CHILDREN = (":*", "/*")
 _NOT_STAGES = ("api", *START_RUNS)
 
 
@@ -42,17 +44,12 @@ class Journey(Construct):
             resource_name=machine.NAME,
             arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
         )
-        children = cdk.Stack.of(self).format_arn(
-            service="states",
-            resource="execution",
-            resource_name=f"{machine.NAME}/*",
-            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
-        )
+        children = [own.replace(":stateMachine:", ":execution:") + anything for anything in CHILDREN]
         for actions, resources in (
             (["lambda:InvokeFunction"], list(arns.values())),
             (["s3:GetObject"], [work.arn_for_objects("runs/*/items.json")]),
             (["states:StartExecution"], [own]),
-            (["states:DescribeExecution", "states:StopExecution"], [children]),
+            (["states:DescribeExecution", "states:StopExecution"], children),
         ):
             self.machine.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=resources))
         cdk.CfnOutput(self, "digest", value=machine.digest()).override_logical_id(DIGEST)

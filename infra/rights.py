@@ -13,10 +13,11 @@ from infra.storage import Storage
 #: Functions that read objects of the landing bucket; the sweep and plan list them, too.
 READ_LANDING = ("plan", "extract", "transform")
 LIST_LANDING = ("plan", "sweep")
-#: What each does in the runs' folders of the work bucket: a stage hands on, the end reads all and clears away.
+#: What each does in the runs' folders of the work bucket: a stage hands on, the end reads all and clears away,
+#: as publish does with what was done under a stale plan.
 WRITE_WORK = ("plan", "extract", "transform", "load", "publish")
 READ_WORK = ("extract", "transform", "load", "publish", "record", "sweep")
-REMOVE_WORK = ("record", "sweep")
+REMOVE_WORK = ("publish", "record", "sweep")
 START_RUNS = ("intake", "sweep")
 
 

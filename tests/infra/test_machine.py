@@ -139,6 +139,12 @@ def test_staging_that_was_lost_is_loaded_again_a_bounded_number_of_times():
     assert {"Variable": "$.round", "NumericGreaterThan": 2, "Next": "Record"} == batches["Choices"][0]
 
 
+def test_a_stale_plan_is_made_again():
+    assert (
+        "Plan" == {each["ErrorEquals"][0]: each["Next"] for each in MACHINE["States"]["Publish"]["Catch"]}["PlanStale"]
+    )
+
+
 def test_every_state_is_reached():
     reached = {MACHINE["StartAt"]}
     for state in MACHINE["States"].values():

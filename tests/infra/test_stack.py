@@ -239,7 +239,7 @@ def test_every_function_has_a_role_of_its_own(template):
         ("s3:ListBucketVersions", "storagelanding", {"plan", "sweep"}),
         ("s3:PutObject", "/runs/*", {"plan", "extract", "transform", "load", "publish"}),
         ("s3:GetObject", "/runs/*", {"extract", "transform", "load", "publish", "record", "sweep"}),
-        ("s3:DeleteObject", "/runs/*", {"record", "sweep"}),
+        ("s3:DeleteObject", "/runs/*", {"publish", "record", "sweep"}),
         ("lambda:InvokeFunction", "", set()),
         ("ec2:CreateNetworkInterface", "", INSIDE),
     ],
@@ -305,6 +305,7 @@ def test_the_machine_may_invoke_whom_its_definition_names_start_its_own_children
     assert f":stateMachine:{machine.NAME}" in rights["states:StartExecution"]
     for action in ("states:DescribeExecution", "states:StopExecution"):
         assert f":execution:{machine.NAME}/*" in rights[action]
+        assert f":execution:{machine.NAME}:*" in rights[action]
 
 
 def test_the_api_has_the_applications_routes_and_no_cache(template):

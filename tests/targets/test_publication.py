@@ -202,6 +202,13 @@ def test_a_table_that_came_or_went_since_the_plan_is_retriable(database, target,
     assert [0, 0, 0] == counts(database)
 
 
+def test_a_table_that_another_run_created_just_as_planned_is_taken(database, target, publish):
+    first = publish(target)
+    second = publish(target, of=plan(2, objects=[version(content="2")]))
+    assert (first.table_hash != second.table_hash, target.full_hash(T)) == (True, second.table_hash)
+    assert [[2]] == query(database, "SELECT count(DISTINCT _etl_run) FROM t")
+
+
 def test_a_table_made_anew_begins_with_its_own_hash(database, target, publish):
     publish(target)
     query(database, "DROP TABLE t")

@@ -14,6 +14,7 @@ from chalicelib.core.errors import BrokenLaw, PlanStale
 from chalicelib.core.ledger import LedgerEntry, TableHash
 from chalicelib.core.manifest import Batch, Manifest, ObjectVersion
 from chalicelib.core.plan import LINE, Plan, TableShape, TargetColumn
+from chalicelib.core.types import ColumnType
 from chalicelib.postgres.connection import Connection, Row
 from chalicelib.postgres.identifiers import quote
 from chalicelib.postgres.statements import statements
@@ -175,7 +176,7 @@ class PostgresPublication:
             raise PlanStale(f"{version.uri} was loaded by run {other_run} since the plan was made; start the run again")
 
     def _prepare_table(self, plan: Plan, now: TableShape | None) -> None:
-        if plan.create != (now is None):
+        if plan.create != (now is None) and not (now and _is_as_planned(plan, now)):
             change = "was created" if plan.create else "is gone"
             raise PlanStale(f"{plan.table} {change} since the plan was made; start the run again")
         if now is None:
@@ -235,6 +236,17 @@ def entry(row: Row) -> LedgerEntry:
         published_at=published_at,
         counts=Counts.from_json(counts or {}),
     )
+
+
+def _is_as_planned(plan: Plan, now: TableShape) -> bool:
+    """Whether a table that another run created meanwhile is the very one that the plan would have created."""
+    planned = [(column.name, column.type, column.required) for column in plan.columns]
+    try:
+        found = [(column.name, ColumnType.parse(column.type), column.required) for column in now.columns]
+    except ValueError:
+        return False
+    is_plain = now.is_table and not now.triggers and now.has_provenance == plan.pipeline.target.provenance
+    return plan.create and is_plain and planned == found
 
 
 def _unstaged(column: TargetColumn) -> str:
