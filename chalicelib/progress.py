@@ -1,4 +1,4 @@
-"""Progress that nobody watches: a Lambda's."""
+"""Progress that nobody watches: a Lambda's, or a command's whose output is piped."""
 
 
 class Unwatched:

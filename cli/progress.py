@@ -5,16 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from chalicelib.ports import Progress
-
-
-class Silence:
-    """Shows nothing."""
-
-    def total(self, records: int) -> None:
-        """Ignore the total."""
-
-    def advance(self, records: int) -> None:
-        """Ignore the advance."""
+from chalicelib.progress import Unwatched
 
 
 class _Bar:
@@ -44,7 +35,7 @@ class _Bar:
 def progress(title: str) -> Iterator[Progress]:
     """A bar on stderr if that is a terminal, else silence."""
     if not sys.stderr.isatty():
-        yield Silence()
+        yield Unwatched()
         return
     bar = _Bar(title)
     with bar.rich:

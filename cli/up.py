@@ -31,7 +31,7 @@ def up(settings: Settings, *, attached: bool) -> "Iterator[subprocess.Popen[byte
         yield None
         return
     process = start(settings, attached=attached)
-    if not attached:
+    if process is None or not attached:
         yield process
         return
     try:

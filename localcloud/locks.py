@@ -5,9 +5,12 @@
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+_TRIES, _PAUSE_S = 5, 0.005
 
 
 class FileLock:
@@ -32,6 +35,14 @@ class FileLock:
     def try_exclusive(self) -> bool:
         """Take the lock alone; False at once when anybody else holds it."""
         return self._try(fcntl.LOCK_EX)
+
+    def take(self) -> bool:
+        """Take the lock alone; who asks whether it is held is in the way for microseconds, so try more than once."""
+        for _ in range(_TRIES):
+            if self.try_exclusive():
+                return True
+            time.sleep(_PAUSE_S)
+        return False
 
     def close(self) -> None:
         """Give the lock back. Closing twice is harmless."""

@@ -124,20 +124,11 @@ def main(arguments: Sequence[str]) -> int:
     wish = parser.parse_args(arguments)
     home = Home.at(wish.home)
     with FileLock(home.supervisor_lock) as lock:
-        if not _take(lock):
+        if not lock.take():
             return 0
         home.serving_file.unlink(missing_ok=True)  # of one that was killed
         serve = partial(_serve, home, durable=not wish.fast, major=wish.major)
         return _detach(home, serve) if wish.detach else serve(lambda _: None)
-
-
-def _take(lock: FileLock) -> bool:
-    """Take the supervisor's lock; a client that asks whether it is held is in the way for microseconds."""
-    for _ in range(5):
-        if lock.try_exclusive():
-            return True
-        time.sleep(0.005)
-    return False
 
 
 def _serve(home: Home, say: Callable[[str], None], *, durable: bool, major: int | None) -> int:

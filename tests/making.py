@@ -19,18 +19,9 @@ from chalicelib.core.run import Run
 from chalicelib.core.table import TableName
 from chalicelib.core.types import ColumnType
 from chalicelib.postgres.connection import Dsn, connected
+from chalicelib.progress import Unwatched as Silent
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-
-
-class Silent:
-    """A progress that nobody watches."""
-
-    def total(self, records: int) -> None:
-        pass
-
-    def advance(self, records: int) -> None:
-        pass
 
 
 def query(dsn: Dsn, sql: str, **values: Any) -> list[list[Any]]:

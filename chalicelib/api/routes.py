@@ -10,6 +10,7 @@ from chalicelib.api.route import Answer, Api, Call, Query
 from chalicelib.core.document import parse_pipeline
 from chalicelib.core.errors import EtlError, NotFound
 from chalicelib.core.pipeline import S3Source
+from chalicelib.core.run import iso
 from chalicelib.store.pipelines import Applied
 
 LIMIT = 200
@@ -95,7 +96,7 @@ def run(call: Call) -> dict[str, Any]:
     """One run, why it rejected records, and what happened when."""
     log = call.services.runs
     found = log.find(_run_id(call))
-    events = [{"at": _iso(at), "action": action, "message": told} for at, action, told in log.events(found.run_id)]
+    events = [{"at": iso(at), "action": action, "message": told} for at, action, told in log.events(found.run_id)]
     return {**found.to_json(), "rejected_by": log.rejects_by_reason(found.run_id), "events": events}
 
 
@@ -126,11 +127,7 @@ def _told(applied: Applied) -> dict[str, Any]:
         "name": applied.pipeline.name,
         "version": applied.number,
         "digest": applied.digest,
-        "created_at": _iso(applied.created_at),
-        "applied_at": _iso(applied.applied_at),
+        "created_at": iso(applied.created_at),
+        "applied_at": iso(applied.applied_at),
         "document": applied.pipeline.plain(),
     }
-
-
-def _iso(at: Any) -> str:
-    return str(at.isoformat().replace("+00:00", "Z"))

@@ -4,6 +4,7 @@ What a Lambda does not use it does not import, so its bundle need not hold it: r
 database driver.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.clock import SystemClock
 from chalicelib.core.delivery import ObjectCreated, ObjectId
-from chalicelib.core.errors import Refused, Retriable
+from chalicelib.core.errors import EtlError, Refused, Retriable
 from chalicelib.core.pipeline import Pipeline, S3Source
 from chalicelib.core.run import Failure, Run, Trigger
 from chalicelib.folder import RunFolder
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from chalicelib.store.runs import PostgresRuns
     from chalicelib.store.tokens import PostgresTokens
     from chalicelib.targets.postgres import PostgresTarget
+
+logger = logging.getLogger(__name__)
 
 
 class Cloud:
@@ -90,17 +93,16 @@ class Cloud:
         """The objects that came after their pipeline was applied and that no run was queued for."""
         from chalicelib.intake import announced
 
-        for applied in self.pipelines.all():
-            claimed = self.queue.claimed(applied.pipeline.name)
-            if not applied.pipeline.triggers:
+        for applied in (each for each in self.pipelines.all() if each.pipeline.triggers):
+            claimed, since = self.queue.claimed(applied.pipeline.name), applied.created_at.replace(microsecond=0)
+            try:
+                with self.source(applied.pipeline) as source:
+                    there = [announced(version) for version in source.newest() if version.last_modified >= since]
+            except EtlError as error:  # one pipeline's bucket must not keep the others' objects
+                told = {"action": "sweep_skipped", "pipeline": applied.pipeline.name}
+                logger.warning("The sweep leaves out %s: %s", applied.pipeline.name, error, extra=told)
                 continue
-            with self.source(applied.pipeline) as source:
-                for version in source.newest():
-                    created = announced(version)
-                    if created.object not in claimed and version.last_modified >= applied.created_at.replace(
-                        microsecond=0
-                    ):
-                        yield created
+            yield from (created for created in there if created.object not in claimed)
 
     def folder(self, run_id: str) -> RunFolder:
         """The run's folder in the work bucket."""

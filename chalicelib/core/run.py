@@ -135,9 +135,9 @@ class Run:
             "ledger_number": self.ledger_number,
             "usd_estimated": None,
             "usd": None,
-            "created_at": _iso(self.created_at),
-            "started_at": _iso(self.started_at),
-            "finished_at": _iso(self.finished_at),
+            "created_at": iso(self.created_at),
+            "started_at": iso(self.started_at),
+            "finished_at": iso(self.finished_at),
             "duration_ms": self.duration_ms,
             "skipped_for": self.skipped_for,
             "failure": None
@@ -146,5 +146,6 @@ class Run:
         }
 
 
-def _iso(at: datetime | None) -> str | None:
+def iso(at: datetime | None) -> str | None:
+    """A time as RFC 3339 has it, in UTC with a ``Z``."""
     return None if at is None else at.isoformat().replace("+00:00", "Z")

@@ -17,7 +17,6 @@ from localcloud.aws.uploads import Uploads
 from localcloud.ports import HOST, listener
 
 ACCOUNT = "123456789012"
-REGION = "eu-west-1"
 _STOP_POLL_S = 0.05
 
 logger = logging.getLogger(__name__)

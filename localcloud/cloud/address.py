@@ -13,13 +13,16 @@ import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from localcloud.home import is_alive, write_private
+from localcloud.home import write_private
+from localcloud.locks import is_held
 
 REGION = "eu-west-1"
 #: What the laptop's AWS takes for an access key and its secret; it checks neither.
 CREDENTIAL = "local"
 #: What the cloud's process says on stdout when it is ready; anything else is why it is not.
 READY = "ready"
+#: Held by a home's cloud for as long as it lives.
+LOCK = "cloud.lock"
 _KEY_BYTES = 32
 
 
@@ -33,12 +36,15 @@ class Address:
 
     @classmethod
     def read(cls, home: Path) -> "Address | None":
-        """Where the home's cloud is, or None when there is none, or the one that was is dead."""
+        """Where the home's cloud is, or None when there is none.
+
+        The lock is the truth: the file outlives a cloud that was killed, and its process id may be a stranger's by now.
+        """
         try:
             found = cls(**json.loads(_file(home).read_text("utf-8")))
         except (FileNotFoundError, ValueError):
             return None
-        return found if is_alive(found.pid) else None
+        return found if is_held(home / LOCK) else None
 
     def write(self, home: Path) -> None:
         """Let clients in."""

@@ -9,7 +9,7 @@ import time
 
 from chalicelib.core.errors import NotFound, Refused, Unreachable
 from chalicelib.settings import Settings
-from localcloud.cloud.address import READY, Address
+from localcloud.cloud.address import LOCK, READY, Address
 from localcloud.home import EXIT_REFUSED, Home, bound_log, open_log, tail
 from localcloud.lease import clean_environment
 from localcloud.locks import is_held
@@ -32,8 +32,8 @@ def running(settings: Settings) -> Address:
     return found
 
 
-def start(settings: Settings, *, attached: bool) -> "subprocess.Popen[bytes]":
-    """Start the home's cloud and return its process once clients may come in.
+def start(settings: Settings, *, attached: bool) -> "subprocess.Popen[bytes] | None":
+    """Start the home's cloud and return its process once clients may come in; None when somebody else was faster.
 
     An attached cloud ends when this process does, or closes the cloud's stdin.
 
@@ -60,8 +60,22 @@ def start(settings: Settings, *, attached: bool) -> "subprocess.Popen[bytes]":
         return process
     process.kill()  # it is late, if it has not ended by itself
     code = process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
+    if code == 0 and _joined(settings):
+        return None
     told = words or f"the local cloud did not start; {log_path.name} ends with:\n{tail(log_path)}"
     raise (Refused if code == EXIT_REFUSED else Unreachable)(told)
+
+
+def _joined(settings: Settings) -> bool:
+    """Wait for the cloud that another process starts just now; False when it does not come up."""
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and is_held(settings.home / LOCK):
+        if Address.read(settings.home) is not None:
+            return True
+        time.sleep(_POLL_S)
+    return False
 
 
 def stop(settings: Settings) -> None:
@@ -74,7 +88,7 @@ def stop(settings: Settings) -> None:
     address = running(settings)
     os.kill(address.pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_S
-    while is_held(settings.home / "cloud.lock"):
+    while is_held(settings.home / LOCK):
         if time.monotonic() > deadline:
             raise Unreachable(f"the local cloud (process {address.pid}) does not end; cloud.log says what it does")
         time.sleep(_POLL_S)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from chalicelib.core.errors import EtlError, Refused
 from chalicelib.settings import Settings
-from localcloud.cloud.address import READY, Address
+from localcloud.cloud.address import LOCK, READY, Address
 from localcloud.cloud.parts import Parts
 from localcloud.home import EXIT_REFUSED, EXIT_UNREACHABLE, Home
 from localcloud.locks import FileLock
@@ -36,8 +36,8 @@ def main(arguments: Sequence[str]) -> int:
     wish = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     home = Home.at(wish.home).root
-    with FileLock(home / "cloud.lock") as lock:
-        if not lock.try_exclusive():
+    with FileLock(home / LOCK) as lock:
+        if not lock.take():
             return 0
         Address.remove(home)
         return _serve(home, attached=wish.attached)

@@ -130,3 +130,22 @@ def test_the_token_is_nowhere_in_the_home(cloud):
     token = admin_token(cloud.settings.home).encode()
     found = [path for path in cloud.settings.home.rglob("*") if path.is_file() and token in path.read_bytes()]
     assert [] == found
+
+
+def test_an_address_that_a_killed_cloud_left_leads_to_no_process_of_a_stranger(alone, tmp_path):
+    stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    Address(stranger.pid, "http://127.0.0.1:8000", "http://127.0.0.1:4566").write(home)
+    assert "stopped" == alone.json("status")["cloud"]
+    assert "`etlplus up` starts it" in alone("down", code=7)
+    assert None is stranger.poll()
+    stranger.communicate()
+
+
+def test_two_who_start_at_once_share_one_cloud(alone):
+    both = [alone.start("up", "--detach", "-o", "json") for _ in range(2)]
+    told = [process.communicate(timeout=90) for process in both]
+    assert [0, 0] == [process.returncode for process in both], told
+    assert 1 == len({json.loads(out)["pid"] for out, _ in told})
+    alone("down")

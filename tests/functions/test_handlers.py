@@ -188,3 +188,20 @@ def test_plans_that_are_stale_again_and_again_end_the_run(cloud):
     with pytest.raises(Fatal, match="the table is gone; 5 plans in a row were stale"):
         folder.begin_again(PlanStale("the table is gone"))
     folder.remove()
+
+
+def test_a_pipeline_whose_bucket_is_missing_does_not_keep_the_sweep_from_the_others(cloud):
+    text = (
+        "{{version: 1, name: {0}, source: {{type: s3, uri: 's3://{1}/{0}/*'}}, triggers: [{{type: object}}], "
+        "target: {{type: postgres, table: public.{0}}}}}"
+    )
+    for name, bucket in (("a_missing", "no-such-bucket"), ("b_found", "landing")):
+        cloud.remote.apply(text.format(name, bucket), name)
+    events = cloud.client("events")
+    events.disable_rule(Name="etlplus-intake")
+    try:
+        cloud.drop("b_found/a.csv", b"id\n1\n")
+        functions.sweep.handler({}, CONTEXT)
+        assert ["succeeded"] == [run["status"] for run in cloud.ended("b_found")]
+    finally:
+        events.enable_rule(Name="etlplus-intake")
