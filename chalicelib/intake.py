@@ -54,4 +54,4 @@ def is_triggered_by(pipeline: Pipeline, created: ObjectCreated) -> bool:
 def announced(version: ObjectVersion) -> ObjectCreated:
     """What would have been delivered for an object that is there, had nobody lost the message."""
     place = ObjectId(version.bucket, version.key, version.version)
-    return ObjectCreated(f"sweep/{place.uri}@{place.version}", place, version.size_bytes)
+    return ObjectCreated(place.found, place, version.size_bytes)

@@ -16,6 +16,11 @@ class ObjectId:
         """Where the object lives, for people."""
         return f"s3://{self.bucket}/{self.key}"
 
+    @property
+    def found(self) -> str:
+        """The delivery of an object that the sweep found, for want of a message."""
+        return f"sweep/{self.uri}@{self.version}"
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectCreated:

@@ -67,12 +67,20 @@ class _Taking:
         for each in created:
             place = {"pipeline": self._pipeline.name, **_place(each.object)}
             holder = self._connection.one(SQL["holder"], **place)
-            run = self._skipped(holder[0]) if holder else self._with_room(each.size_bytes)
-            if not holder:
-                self._connection.run(SQL["claim"], **place, run_id=run.run_id)
-                started.append(run.run_id)
-            self._connection.run(SQL["add_delivery"], id=each.delivery, pipeline=self._pipeline.name, run_id=run.run_id)
+            if holder is None:
+                run_id = self._with_room(each.size_bytes).run_id
+                self._connection.run(SQL["claim"], **place, run_id=run_id)
+                started.append(run_id)
+            else:
+                run_id = holder[0] if self._is_same(each) else self._skipped(holder[0]).run_id
+            self._connection.run(SQL["add_delivery"], id=each.delivery, pipeline=self._pipeline.name, run_id=run_id)
         return list(dict.fromkeys(started))
+
+    def _is_same(self, created: ObjectCreated) -> bool:
+        """Whether message and sweep announce one arrival, whichever came first: nothing was delivered twice then."""
+        found = created.object.found
+        key = {"pipeline": self._pipeline.name, "found": found}
+        return created.delivery == found or self._connection.one(SQL["was_found"], **key) is not None
 
     def _with_room(self, size_bytes: int) -> Run:
         if self._open is None or size_bytes > self._room_bytes:

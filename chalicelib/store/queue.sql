@@ -17,6 +17,10 @@ FROM etl.run_objects o JOIN etl.runs r USING (run_id)
 WHERE o.pipeline = :pipeline AND o.bucket = :bucket AND o.key = :key AND o.version = :version
   AND r.status NOT IN ('failed', 'cancelled')
 
+-- name: was_found
+-- Whether the sweep found the object before its message came.
+SELECT 1 FROM etl.deliveries WHERE pipeline = :pipeline AND id = :found
+
 -- name: claim
 INSERT INTO etl.run_objects (pipeline, bucket, key, version, run_id)
 VALUES (:pipeline, :bucket, :key, :version, :run_id)

@@ -101,3 +101,13 @@ def test_a_requested_run_has_no_objects_of_its_own_and_is_unfinished(queue, runs
 def test_what_was_claimed_is_remembered(queue):
     queue.take(DOCUMENT, [created("d1"), created("d2", key="b.csv")], AT)
     assert {"a.csv", "b.csv"} == {place.key for place in queue.claimed(DOCUMENT.name)}
+
+
+@pytest.mark.parametrize("swept_first", [True, False])
+def test_what_the_sweep_and_a_message_both_announce_is_one_run_and_none_that_is_skipped(queue, runs, swept_first):
+    message = created("d1")
+    deliveries = [created(message.object.found), message]
+    first, second = deliveries if swept_first else deliveries[::-1]
+    assert 1 == len(queue.take(DOCUMENT, [first], AT))
+    queue.take(DOCUMENT, [second], AT)
+    assert ["queued"] == statuses(runs)
