@@ -52,7 +52,12 @@ MADE = {
     **{engine: name for name, engine in CARRIERS.items()},
 }
 #: Carriers whose canonical text PostgreSQL reads as the same value.
-_CANONICAL = frozenset({"SMALLINT", "INTEGER", "BIGINT", "DATE"})
+_CANONICAL = frozenset({"SMALLINT", "INTEGER", "BIGINT", "DATE", "UUID"})
+#: The range of their finite values but zero, to which the engine rounds what is too small.
+_FLOATS = {"FLOAT": "1e-45 AND 3.4028235e38", "DOUBLE": "5e-324 AND 1.7976931348623157e308"}
+_STAMP = (
+    "____-__-_____:__:__"  # what a blank stands for is a digit if the cast succeeds, and in the middle T or a space
+)
 _SPACE, _BLANKS = r"[ \t\n\r\f\v]*", r"E' \t\n\r\f\v'"
 _DIGITS = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
 _DATE = "[0-9]{4}(?:-[0-9]{1,2}-|/[0-9]{1,2}/)[0-9]{1,2}"
@@ -93,19 +98,30 @@ def cast(field: Field, text: str) -> str:
     kind = carrier(field.type)
     if field.format:
         return _bounded(_parsed(field, text, kind), kind)
-    read = _READ[field.type.base](field, text)
-    if kind in _CANONICAL or kind.startswith("DECIMAL"):
-        read = _canonical_first(kind, text, read)
+    usual, read = _usual(field, text, kind), _READ[field.type.base](field, text)
+    if usual:
+        read = f"CASE WHEN {usual} THEN TRY_CAST({text} AS {kind}) ELSE {read} END"
     return _bounded(read, kind)
 
 
-def _canonical_first(kind: str, text: str, read: str) -> str:
-    """Take a text that is just what the engine would write for its value: PostgreSQL reads that alike.
+def _usual(field: Field, text: str, kind: str) -> str | None:
+    """The SQL condition of the usual texts, which the engine's own cast reads as PostgreSQL does; None: there is none.
 
-    It is the usual case and half as dear as a pattern; any other text is read by ``read``.
+    A pattern costs 200 ns a value, and more than the cast itself; these cost 20 to 70 and leave few texts to the
+    patterns.
     """
     value = f"TRY_CAST({text} AS {kind})"
-    return f"CASE WHEN CAST({value} AS VARCHAR) = {text} THEN {value} ELSE {read} END"
+    if kind in _CANONICAL or kind.startswith("DECIMAL"):
+        return f"CAST({value} AS VARCHAR) = {text}"
+    if kind in _FLOATS:
+        return f"abs({value}) BETWEEN {_FLOATS[kind]} AND NOT contains({text}, '_') AND NOT contains({text}, '+')"
+    if kind in ("TIMESTAMP", TIMESTAMPTZ):
+        whole = f"NOT contains({text}, ': ') AND NOT contains({text}, ' :')"  # the engine drops what follows a space
+        local = f"strlen({text}) = 19 AND {text} LIKE '{_STAMP}' AND {whole}"
+        hours = f"strlen({text}) = 25 AND ({text} LIKE '{_STAMP}+0_:00' OR {text} LIKE '{_STAMP}-0_:00')"
+        shapes = ([local] if field.timezone in (None, "UTC") else []) + ([hours] if field.type.has_timezone else [])
+        return f"{text} BETWEEN '0' AND ':' AND ({' OR '.join(f'({shape})' for shape in shapes)})"
+    return None
 
 
 def _first(text: str, readings: Mapping[str, str]) -> str:
@@ -206,9 +222,8 @@ def _json(field: Field, text: str) -> str:
 
 def _uuid(field: Field, text: str) -> str:
     del field
-    shape, usual = rf"{_HEX}|\{{{_HEX}\}}", "________-____-____-____-____________"
-    value = f"TRY_CAST({text} AS UUID)"
-    return f"CASE WHEN {text} LIKE '{usual}' THEN {value} WHEN regexp_full_match({text}, '{shape}') THEN {value} END"
+    shape = rf"{_HEX}|\{{{_HEX}\}}"
+    return f"CASE WHEN regexp_full_match({text}, '{shape}') THEN TRY_CAST({text} AS UUID) END"
 
 
 def _limited(field: Field, text: str) -> str:

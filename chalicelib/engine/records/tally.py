@@ -15,7 +15,7 @@ In five odd cases DuckDB accepts a file with another count than ours, and ``scre
 """
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 
 from chalicelib.core.dialect import Dialect
@@ -38,12 +38,13 @@ def tally(path: Path, dialect: Dialect, columns: int, *, block_bytes: int = BLOC
 
 
 def count_lines(path: Path, quote: str, *, skip_blank: bool) -> Lines:
-    """Count the lines outside quotes of a plain file, and hash all its bytes in a second thread."""
+    """Count the lines outside quotes of a plain file and hash all its bytes, in one pass."""
     marks = read_marks(path, Dialect(quote=quote))
-    with ThreadPoolExecutor(1) as hasher:  # hashlib works outside the interpreter's lock
-        digest = hasher.submit(sha256, path)
-        lines, size, has_nul, open_quote = _count(path, marks, skip_blank=skip_blank, block_bytes=BLOCK_BYTES)
-        return Lines(lines, size, has_nul, open_quote, marks.new_line.decode(), digest.result())
+    digest = hashlib.sha256()
+    lines, size, has_nul, open_quote = _count(
+        path, marks, skip_blank=skip_blank, block_bytes=BLOCK_BYTES, see=digest.update
+    )
+    return Lines(lines, size, has_nul, open_quote, marks.new_line.decode(), digest.hexdigest())
 
 
 def sha256(path: Path) -> str:
@@ -52,24 +53,32 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _count(path: Path, marks: Marks, *, skip_blank: bool, block_bytes: int) -> tuple[int, int, bool, bool]:
-    """Return records with the header, bytes, whether there is a NUL, whether a quote stays open."""
+def _count(
+    path: Path, marks: Marks, *, skip_blank: bool, block_bytes: int, see: Callable[[bytes], None] | None = None
+) -> tuple[int, int, bool, bool]:
+    """Return records with the header, bytes, whether there is a NUL, whether a quote stays open; ``see`` every byte."""
     quote, end = marks.quote, marks.end
-    blanks = (end * 2, end + b"\r")
     records, size, has_nul, inside = 0, marks.start, False, 0
     tail = b""  # the first two bytes, at most, of the line that runs over the border of two blocks
     with path.open("rb", buffering=0) as file:
-        file.seek(marks.start)
+        before = file.read(marks.start)
+        if see:
+            see(before)
         while block := file.read(block_bytes):
+            if see:
+                see(block)
             size += len(block)
             has_nul = has_nul or b"\0" in block
-            segments = block.split(quote)
-            outside = tail + quote.join(segments[inside::2])
-            inside = (inside + len(segments) - 1) & 1
-            records += outside.count(end)
-            if skip_blank and (outside.startswith((end, b"\r")) or any(blank in outside for blank in blanks)):
-                lines = outside.split(end)[:-1]
-                records -= lines.count(b"") + lines.count(b"\r")
-            tail = (outside.rpartition(end)[2][:2] + quote * inside)[:2]
+            outside = tail + block
+            if inside or quote in block:
+                segments = block.split(quote)
+                outside = tail + quote.join(segments[inside::2])
+                inside = (inside + len(segments) - 1) & 1
+            lines = outside.split(end)  # a search for two ends in a row takes longer
+            last = lines.pop()
+            records += len(lines)
+            if skip_blank:
+                records -= lines.count(b"") + (lines.count(b"\r") if b"\r" in outside else 0)
+            tail = (last[:2] + quote * inside)[:2]
     unfinished = not marks.is_blank(tail) if skip_blank else tail != b""
     return records + unfinished, size, has_nul, bool(inside)
