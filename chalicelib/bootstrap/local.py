@@ -12,6 +12,7 @@ from chalicelib.core.pipeline import FileSource as FileSourceDocument
 from chalicelib.core.pipeline import Pipeline
 from chalicelib.core.run import Run
 from chalicelib.disk import DiskStore
+from chalicelib.engine.heap import keep_freed_blocks
 from chalicelib.engine.records.ahead import ReadAhead
 from chalicelib.journey import Journey
 from chalicelib.ports import Progress
@@ -49,6 +50,7 @@ def run_in_process(pipeline: Pipeline, places: Places, progress: Progress, ahead
     """
     if not isinstance(pipeline.source, FileSourceDocument):
         raise Refused(f"{pipeline.name} reads {pipeline.source.uri}, which needs a running cloud; load a file instead")
+    keep_freed_blocks()
     clock = SystemClock()
     source = FileSource(pipeline.source.path, work=places.work / "plain", ahead=ahead)
     target = PostgresTarget(places.target)

@@ -1,19 +1,44 @@
 """The table hash: two sums modulo 2^64 over the rows' hashes, computed by the server.
 
-``hash_record_extended`` takes a row's data columns, without provenance; it is undocumented, so its values are pinned
-by tests on each PostgreSQL major. The second sum hashes the first hash again instead of the row: 0.43 s against
-0.67 s for a million rows (docs/decisions/0002). The volatile ``clock_timestamp`` keeps the planner from inlining the
-row hash twice.
+A row's hash is the exclusive or of its values' hashes, each with the seed of its column's name, NULL as zero: so the
+order of columns means nothing, and a new column without values changes no hash. ``hash_record_extended`` hashes a
+value of any type; on a row of one column it equals the type's own function, which is faster where it is known (0.48 s
+against 0.72 s for a million rows of 14 columns on one core). The functions are undocumented, so values are pinned by
+tests on each PostgreSQL major.
+
+The second sum hashes the first hash again instead of the row. The volatile ``clock_timestamp`` keeps the planner from
+inlining the row hash twice (docs/decisions/0002).
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 
 from chalicelib.core.ledger import MODULUS, TableHash
 from chalicelib.postgres.connection import Connection
 from chalicelib.postgres.identifiers import quote
 
-SEED = 1
 RESEED = 2
+#: The functions of every supported major.
+_DIRECT = {
+    "smallint": "hashint2extended",
+    "integer": "hashint4extended",
+    "bigint": "hashint8extended",
+    "real": "hashfloat4extended",
+    "double precision": "hashfloat8extended",
+    "numeric": "hash_numeric_extended",
+    "text": "hashtextextended",
+    "character varying": "hashtextextended",
+    "time without time zone": "time_hash_extended",
+    "timestamp without time zone": "timestamp_hash_extended",
+    "uuid": "uuid_hash_extended",
+    "jsonb": "jsonb_hash_extended",
+}
+#: Those that came with 18.
+_DIRECT_18 = {
+    "boolean": "hashboolextended",
+    "date": "hashdateextended",
+    "timestamp with time zone": "timestamptz_hash_extended",
+}
 #: Types without a hash function go through their text, and so do arrays of them.
 _UNHASHED = frozenset({
     "bit", "bit varying", "box", "circle", "json", "jsonpath", "line", "lseg", "money", "path", "pg_snapshot", "point",
@@ -26,17 +51,24 @@ def hash_rows(
 ) -> TableHash:
     """Hash the rows of ``relation`` (SQL) for which ``where`` (SQL) holds; both must come quoted.
 
-    ``columns`` are the data columns' names and types, in the table's order.
+    ``columns`` are the data columns' names and types.
     """
-    row = ", ".join(f"{quote(name)}::text" if _is_unhashed(kind) else quote(name) for name, kind in columns)
+    major = connection.one("SELECT current_setting('server_version_num')::int / 10000")
+    direct = {**_DIRECT, **(_DIRECT_18 if major and major[0] >= 18 else {})}
+    row = " # ".join(f"coalesce({_value_hash(name, kind, direct)}, 0)" for name, kind in columns) or "0"
     found = connection.one(
         f"SELECT count(*), coalesce(sum(h), 0), coalesce(sum(hashint8extended(h, {RESEED})), 0)"
-        f" FROM (SELECT hash_record_extended(ROW({row}), {SEED}) AS h, clock_timestamp() FROM {relation}"
-        f" WHERE {where}) AS hashed",
+        f" FROM (SELECT {row} AS h, clock_timestamp() FROM {relation} WHERE {where}) AS hashed",
     )
     rows, first, second = found or (0, 0, 0)
     return TableHash(int(first) % MODULUS, int(second) % MODULUS, int(rows))
 
 
-def _is_unhashed(kind: str) -> bool:
-    return kind.partition("(")[0].removesuffix("[]") in _UNHASHED
+def _value_hash(name: str, kind: str, direct: Mapping[str, str]) -> str:
+    """The SQL of the hash of a column's value; zero or NULL if that is NULL."""
+    seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+    base = kind.partition("(")[0]
+    if base in direct:
+        return f"{direct[base]}({quote(name)}, {seed})"
+    value = f"{quote(name)}::text" if base.removesuffix("[]") in _UNHASHED else quote(name)
+    return f"hash_record_extended(ROW({value}), {seed})"
