@@ -19,7 +19,6 @@ class Exit(IntEnum):
     HELD = 5
     NOT_ALLOWED = 6
     NOT_FOUND = 7
-    CONFLICT = 8
     TEMPORARY = 75
 
 
