@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from typer.exceptions import TyperException
 
 from chalicelib.core.errors import EtlError
 from cli.exit_codes import Exit, exit_of_error
+from cli.output import full
 
 #: Tracebacks go here, in the home, never to the terminal.
 LOG_NAME = "etlplus.log"
@@ -20,6 +22,14 @@ LOG_NAME = "etlplus.log"
 
 class Boundary(TyperGroup):
     """The group of all commands: what they raise ends here."""
+
+    def main(self, *given: Any, **named: Any) -> Any:
+        """Run the command line; what meets a full disk before any command does is the help."""
+        try:
+            return super().main(*given, **named)
+        except OSError as error:
+            refused = full(error, "stdout")
+            raise SystemExit(_ended(str(refused), exit_of_error(refused)).exit_code) from error
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
@@ -39,6 +49,8 @@ def _checked(command: Any, ctx: Any, path: Path) -> Any:
     except (EtlError, typer.Exit, typer.Abort, TyperException, BrokenPipeError):
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == ENOSPC:  # help goes to stdout without our ``emit``
+            raise full(error, error.filename or "stdout or a file at work") from error
         logging.getLogger("cli").exception("A command met a defect", extra={"action": "command_broke"})
         place = f"the traceback is in {path}" if path.is_file() else f"its traceback could not be written to {path}"
         told = f"internal error: {type(error).__name__}: {' '.join(str(error).split())}; {place}"

@@ -25,8 +25,10 @@ def load_pipeline(path: Path) -> Pipeline:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise NotFound(f"{path} does not exist") from error
-    except (IsADirectoryError, UnicodeDecodeError) as error:
-        raise InvalidPipeline(f"{path} is not a UTF-8 text file") from error
+    except IsADirectoryError as error:
+        raise InvalidPipeline(f"{path} is a folder; name one pipeline document, such as {path}/NAME.yaml") from error
+    except UnicodeDecodeError as error:
+        raise InvalidPipeline(f"{path} is not UTF-8 text (byte {error.start + 1}); save it as UTF-8") from error
     except OSError as error:
         raise Refused(f"{path} cannot be read: {error.strerror}") from error
     return parse_pipeline(text, name=path.name)

@@ -8,4 +8,4 @@ __all__ = ["app", "cloud", "here", "main"]
 
 def main() -> None:
     """Run the command line."""
-    app()
+    app(prog_name="etlplus")

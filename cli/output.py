@@ -1,11 +1,14 @@
 """Output: one result in the form that was asked for, on stdout."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from io import StringIO
 from typing import Any
+
+from chalicelib.core.errors import Refused
 
 
 class Form(StrEnum):
@@ -18,7 +21,13 @@ class Form(StrEnum):
 
 
 def emit(document: Any, form: Form, text: str) -> None:
-    """Print ``document`` as JSON, JSON lines or YAML; ``text`` is its form for people."""
+    """Print ``document`` as JSON, JSON lines or YAML; ``text`` is its form for people.
+
+    A reader that has left changes nothing: the command goes on and ends with its own exit code.
+
+    Raises:
+        Refused: if stdout takes no more, as on a full disk.
+    """
     if form is Form.TABLE:
         out = text
     elif form is Form.JSON:
@@ -29,8 +38,7 @@ def emit(document: Any, form: Form, text: str) -> None:
     else:
         out = _yaml(document)
     if out:
-        sys.stdout.write(out.rstrip("\n") + "\n")
-        sys.stdout.flush()  # a command may go on after it has told its result
+        _print(out.rstrip("\n") + "\n")
 
 
 def table(rows: Iterable[Sequence[object]], head: Sequence[str]) -> str:
@@ -43,6 +51,28 @@ def table(rows: Iterable[Sequence[object]], head: Sequence[str]) -> str:
         for row in [list(head), *cells]
     ]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def full(error: OSError, place: str) -> Refused:
+    """What it means that there is no room; what is left for stdout goes nowhere, at the exit, too."""
+    _silence()
+    return Refused(f"{place} cannot be written: {error.strerror}; make room, or send the output elsewhere")
+
+
+def _print(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()  # a command may go on after it has told its result
+    except BrokenPipeError:
+        _silence()
+    except OSError as error:
+        raise full(error, "stdout") from error
+
+
+def _silence() -> None:
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, sys.stdout.fileno())
+    os.close(nothing)
 
 
 def _cell(value: object) -> str:

@@ -104,13 +104,17 @@ def invoke(function: str, event: Path) -> Any:
 
     Raises:
         NotFound: if there is no such file, or no such function.
-        Refused: if the file holds no JSON.
+        Refused: if the file cannot be read or holds no JSON.
     """
     try:
         payload = event.read_bytes()
         json.loads(payload)
     except FileNotFoundError as error:
         raise NotFound(f"{event} does not exist") from error
+    except IsADirectoryError as error:
+        raise Refused(f"{event} is a folder; name one file with an event in it, such as {event}/NAME.json") from error
+    except OSError as error:
+        raise Refused(f"{event} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise Refused(f"{event} holds no JSON: {error}") from error
     from localcloud.cloud.objects import invoke_function

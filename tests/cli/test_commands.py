@@ -168,6 +168,7 @@ def test_rejects_show_place_reasons_and_raw_text(etlplus):
 def test_rejects_of_a_clean_run_are_none(etlplus):
     etlplus("load", etlplus.file())
     assert [] == etlplus.json("rejects", "last")
+    assert "" == etlplus("rejects", "last", "-o", "jsonl").stdout
     assert "rejected no records" in etlplus("rejects", "last").stdout
 
 
@@ -214,11 +215,14 @@ def test_mistakes_of_a_document_are_all_told_with_their_places(etlplus):
         (["load", "{good}", "--table", "etl_target.x"], "reserved"),
         (["load", "{good}", "--table", "a.b.c"], "is not a table name"),
         (["load", "{good}", "--delimiter", "ab"], "write exactly one"),
-        (["load", "{good}", "--pipeline", "{folder}"], "is not a UTF-8 text file"),
+        (["load", "{good}", "--pipeline", "{folder}"], "is a folder; name one pipeline document"),
+        (["load", "{good}", "--pipeline", "{latin}"], "is not UTF-8 text (byte 7); save it as UTF-8"),
+        (["apply", "{folder}"], "is a folder; name one pipeline document"),
     ],
 )
 def test_what_is_no_pipeline_ends_with_3(etlplus, arguments, told):
-    names = {"good": etlplus.file(), "folder": etlplus.folder}
+    latin = etlplus.file("latin.yaml", "name: \xe9".encode("latin-1"))
+    names = {"good": etlplus.file(), "folder": etlplus.folder, "latin": latin}
     done = etlplus(*(argument.format(**names) for argument in arguments), code=3)
     assert told in done.stderr
     assert done.stderr.startswith("etlplus: ")
@@ -329,6 +333,41 @@ def test_a_reader_that_leaves_early_is_no_error_of_ours(etlplus):
     names = environment(**etlplus.environment)
     done = subprocess.run(["sh", "-c", command], env=names, capture_output=True, text=True, timeout=60, check=False)
     assert ("{", "") == (done.stdout[:1], done.stderr)
+
+
+def test_a_reader_that_has_left_does_not_change_what_a_command_ends_with(etlplus):
+    ours, theirs = os.pipe()
+    os.close(ours)
+    done = etlplus.process("schema", capture_output=False, stdout=theirs, stderr=subprocess.PIPE)
+    os.close(theirs)
+    assert (0, "") == (done.returncode, done.stderr)
+
+
+@pytest.mark.parametrize("arguments", [["schema"], ["schema", "--help"], ["--help"]])
+def test_a_full_disk_behind_stdout_is_told_in_one_line(etlplus, arguments):
+    with Path("/dev/full").open("w") as full:
+        done = etlplus.process(*arguments, capture_output=False, stdout=full, stderr=subprocess.PIPE)
+    assert 6 == done.returncode
+    assert done.stderr.startswith("etlplus: stdout")
+    assert done.stderr.endswith("cannot be written: No space left on device; make room, or send the output elsewhere\n")
+    assert not (etlplus.folder / "home").exists()
+
+
+def test_a_usage_names_the_command_as_people_call_it(etlplus):
+    assert etlplus.process("nothing").stderr.startswith("Usage: etlplus ")
+
+
+@pytest.mark.parametrize(
+    ("event", "code", "told"),
+    [
+        ("none.json", 7, "none.json does not exist"),
+        (".", 6, "is a folder; name one file with an event in it"),
+        ("text.json", 6, "text.json holds no JSON"),
+    ],
+)
+def test_an_event_that_is_none_is_told_with_a_way_out(etlplus, event, code, told):
+    etlplus.file("text.json", b"text")
+    assert told in etlplus("invoke", "plan", "--event", etlplus.folder / event, code=code).stderr
 
 
 def test_a_bar_is_shown_on_a_terminal_only(etlplus):
