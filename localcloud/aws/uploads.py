@@ -20,7 +20,7 @@ from localcloud.aws.disk import Disk
 UPLOAD = "etlplus.upload"  #: where in a request's environment the upload is
 Environment = dict[str, Any]
 Application = Callable[[Environment, Any], Iterable[bytes]]
-_IS_KEY = re.compile(r"/[^/]+/.+")
+_IS_KEY = re.compile(r"/[^/]+/.+", re.DOTALL)
 _NOT_CONTENT = frozenset(("acl", "tagging", "retention", "legal-hold"))
 _INCOMPLETE = b"<Error><Code>IncompleteBody</Code><Message>The body is shorter than it says.</Message></Error>"
 

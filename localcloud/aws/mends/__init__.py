@@ -4,6 +4,7 @@
 2. ``functions``: Lambda invocations go to the pool, and their errors are ``Unhandled``.
 3. ``events``: S3's events on EventBridge have AWS's shape and ids of their own, once an object; rules can be off.
 4. ``objects``: S3's objects are on disk, never whole in memory; ``restore`` brings them back.
+5. ``keys``: a key of S3 is any text.
 """
 
 from collections.abc import Callable
@@ -31,9 +32,10 @@ def mend(*, invoke: Invoke, ledger: Ledger, disk: Disk) -> None:
     if _mended:
         raise Refused("moto is mended already, for another server of this process: start one server a process")
     _mended.append(disk)
-    from localcloud.aws.mends import events, executions, functions, objects  # noqa: PLC0415 - only once guarded
+    from localcloud.aws.mends import events, executions, functions, keys, objects  # noqa: PLC0415 - only once guarded
 
     executions.apply()
     functions.apply(invoke)
     events.apply()
+    keys.apply()
     objects.apply(ledger, disk)

@@ -302,3 +302,14 @@ def test_listing_while_others_put_and_delete_never_fails(cloud):
 
     with ThreadPoolExecutor(6) as pool:
         assert [0] * 6 == list(pool.map(churn, range(6)))
+
+
+@pytest.mark.parametrize("key", ["a\nb", "\n", "d\n/\n.csv", "a\r\nb", "a\x01b", "a b+%2B&é*?"])
+def test_a_key_is_any_text(cloud, key):
+    s3, bucket = cloud.client("s3"), cloud.bucket(versioned=True)
+    s3.put_object(Bucket=bucket, Key=key, Body=BODY)
+    assert BODY == body(s3, bucket, key)
+    assert [key] == [each["Key"] for each in s3.list_object_versions(Bucket=bucket, Prefix=key)["Versions"]]
+    assert [key] == [each["Key"] for each in s3.list_objects_v2(Bucket=bucket, Prefix=key)["Contents"]]
+    s3.delete_object(Bucket=bucket, Key=key)
+    assert [key] == [each["Key"] for each in s3.list_object_versions(Bucket=bucket)["DeleteMarkers"]]
