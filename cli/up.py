@@ -11,11 +11,10 @@ from typing import Any
 import typer
 
 from chalicelib.core.errors import NotFound, Refused
-from chalicelib.core.pipeline import S3Source
 from chalicelib.core.run import TRANSITIONS, Status
 from chalicelib.settings import Settings
-from cli.load import told as told_wrong
 from cli.output import Form
+from cli.place import object_place
 from cli.remote import Remote
 from localcloud.cloud.address import Address, admin_token
 from localcloud.cloud.client import running, start
@@ -84,19 +83,20 @@ def put(file: Path, uri: str, *, once: bool = False) -> dict[str, Any]:
 
     Raises:
         NotFound: if there is no such file, or no such bucket.
+        Refused: if it is a folder.
     """
-    if not file.is_file():
+    if not file.exists():
         raise NotFound(f"{file} does not exist")
+    if not file.is_file():
+        raise Refused(f"{file} is not a file; put takes one file at a time")
     try:
-        source = S3Source.model_validate({"type": "s3", "uri": uri + file.name if uri.endswith("/") else uri})
+        bucket, key = object_place(file, uri)
     except ValueError as error:
-        wrong = told_wrong(error)
-    else:
-        from localcloud.cloud.objects import put_object
+        raise typer.BadParameter(str(error)) from None
+    from localcloud.cloud.objects import put_object
 
-        version = put_object(running(Settings.read()).aws, file, source.bucket, source.key, once=once)
-        return {"uri": source.uri, "version": version}
-    raise typer.BadParameter(wrong)
+    version = put_object(running(Settings.read()).aws, file, bucket, key, once=once)
+    return {"uri": f"s3://{bucket}/{key}", "version": version}
 
 
 def invoke(function: str, event: Path) -> Any:
