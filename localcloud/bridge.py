@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from waitress import create_server, wasyncore
 
@@ -26,14 +26,16 @@ _READ_LIMIT_BYTES = 100_000_000
 THREADS = 8
 #: Takes a proxy event, returns the function's answer, or None when the function failed.
 Invoke = Callable[[dict[str, Any]], dict[str, Any] | None]
-_HOSTS = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?")
+#: What stands before the path when a request is made as to a proxy.
+_ORIGIN = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+_HOSTS = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?", re.IGNORECASE)
 
 
 class Bridge:
     """One server on loopback before one function. ``routes`` are its path templates, ``/v1/runs/{run_id}``."""
 
     def __init__(self, *, port: int, routes: Sequence[str], invoke: Invoke) -> None:
-        self._templates = [(template, _pattern(template)) for template in routes]
+        self._templates = tuple(routes)
         self._invoke = invoke
         self._server: Any = create_server(
             self,
@@ -76,13 +78,13 @@ class Bridge:
             return _problem(421, "misdirected", "this API serves 127.0.0.1 and localhost only")
         if int(environ.get("CONTENT_LENGTH") or 0) > BODY_LIMIT_BYTES:
             return _problem(413, "too_large", f"the body is larger than {BODY_LIMIT_BYTES:,} bytes")
-        path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
-        found = next(((t, match) for t, pattern in self._templates if (match := pattern.fullmatch(path))), None)
+        asked = _segments(environ["REQUEST_URI"])
+        found = next(((t, given) for t in self._templates if (given := _parameters(t, asked)) is not None), None)
         if found is None:
             return _problem(404, "not_found", "there is no such path")
-        template, match = found
+        template, parameters = found
         try:
-            answer = self._invoke(_event(environ, path, template, match.groupdict()))
+            answer = self._invoke(_event(environ, template, parameters))
         except Unreachable:
             answer = None
         if not isinstance(answer, dict) or not isinstance(answer.get("statusCode"), int):
@@ -90,11 +92,23 @@ class Bridge:
         return _response(answer)
 
 
-def _pattern(template: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(template)))
+def _segments(uri: str) -> list[str]:
+    """The path of a request's URI, cut before it is decoded: an encoded slash is part of its segment."""
+    path = re.split("[?#]", _ORIGIN.sub("", uri), maxsplit=1)[0]
+    return [unquote(segment, errors="replace") for segment in path.split("/")]
 
 
-def _event(environ: Mapping[str, Any], path: str, template: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+def _parameters(template: str, segments: Sequence[str]) -> dict[str, str] | None:
+    """What stands where the template has names, or None where it does not fit."""
+    pairs = list(zip(template.split("/"), segments, strict=False))
+    fits = len(segments) == template.count("/") + 1
+    if not fits or not all(given if part.startswith("{") else given == part for part, given in pairs):
+        return None
+    return {part.strip("{}"): given for part, given in pairs if part.startswith("{")}
+
+
+def _event(environ: Mapping[str, Any], template: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+    path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
     headers = _headers(environ)
     body = environ["wsgi.input"].read()
     pairs = parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)

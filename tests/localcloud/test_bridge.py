@@ -88,6 +88,12 @@ def test_a_parameter_is_decoded_once(http, function):
     assert {"name": "%41"} == function.event["pathParameters"]
 
 
+@pytest.mark.parametrize("origin", ["", "http://127.0.0.1"])
+def test_an_encoded_slash_is_part_of_its_parameter(http, function, origin):
+    http("GET", f"{origin}/%74hings/a%2Fb/parts/%c3%a9?x=/y")
+    assert {"name": "a/b", "part": "é"} == function.event["pathParameters"]
+
+
 def test_each_value_of_a_query_is_told_and_the_last_one_counts(http, function):
     http("GET", "/things?a=1&a=2&b=&c=%26")
     assert {"a": "2", "b": "", "c": "&"} == function.event["queryStringParameters"]
@@ -141,7 +147,7 @@ def test_a_function_that_no_process_can_be_started_for_is_a_bad_gateway(http, fu
     assert b"secret" not in found[2]
 
 
-@pytest.mark.parametrize("path", ["/", "/thing", "/things/", "/things/a/b", "/things/a%2Fb"])
+@pytest.mark.parametrize("path", ["/", "/thing", "/things/", "/things/a/b", "/things%2Fa"])
 def test_a_path_that_no_template_has_is_a_problem_and_no_invocation(http, function, path):
     assert is_problem(http("GET", path), 404, "not_found")
     assert function.event is None
@@ -158,6 +164,11 @@ def test_the_limit_holds_for_a_body_in_pieces(http, function):
     pieces = (b"x" * 1_000_000 for _ in range(11))
     assert is_problem(http("PUT", "/things", pieces), 413, "too_large")
     assert function.event is None
+
+
+@pytest.mark.parametrize("host", ["LOCALHOST", "LocalHost:8000", "127.0.0.1:1"])
+def test_a_host_is_known_in_any_case(http, host):
+    assert 200 == http("GET", "/things", headers={"Host": host})[0]
 
 
 @pytest.mark.parametrize(
