@@ -83,6 +83,7 @@ class Source(Protocol):
         Raises:
             Held: if its compression is damaged.
             SourceMoved: if it is no longer the version that was pinned.
+            NotFound: if that version was deleted.
         """
         ...
 
@@ -95,6 +96,7 @@ class Source(Protocol):
 
         Raises:
             SourceMoved: if it is no longer the version that was pinned.
+            NotFound: if that version was deleted.
             Held: if its compression is damaged.
         """
         ...

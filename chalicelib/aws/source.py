@@ -22,8 +22,8 @@ from chalicelib.engine.records import tally
 
 SAMPLE_BYTES = 128 * 1024
 _ETAG = "etag:"
-#: S3's words for an object version that is not, or no longer, the one that was pinned.
-_MOVED = ("PreconditionFailed", "412", "NoSuchKey", "NoSuchVersion", "404")
+#: S3's words for an object that is another one than the one that was pinned, and for one that is no more.
+_MOVED, _GONE = ("PreconditionFailed", "412"), ("NoSuchKey", "NoSuchVersion", "404")
 
 
 class S3Source:
@@ -137,6 +137,11 @@ def _asked(place: ObjectId) -> Iterator[None]:
         try:
             yield
         except ClientError as error:
+            if code_of(error) in _GONE:
+                raise NotFound(
+                    f"{place.uri} was deleted in its version {place.version} before this run had read it; put the "
+                    "object again: the new version has a run of its own"
+                ) from error
             if code_of(error) not in _MOVED:
                 raise
             raise SourceMoved(
