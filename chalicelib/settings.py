@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chalicelib.core.errors import Refused
-from chalicelib.core.words import way_out
+from chalicelib.core.words import nearest
 
 _CONNECTION = re.compile(r"ETLPLUS_CONNECTION_([A-Z0-9_]+)")
 _URL_SCHEMES = ("postgresql://", "postgres://")
@@ -81,11 +81,16 @@ class Settings:
         """
         if name == "default":
             return None
+        known = ("default", *sorted(self.connections))
         url = self.connections.get(name.replace("-", "_"))
         if url is None:
             variable = f"ETLPLUS_CONNECTION_{name.replace('-', '_').upper()}"
-            known = way_out(name, ("default", *self.connections))
-            raise Refused(f'the connection "{name}" leads nowhere: set {variable} to its URL, or: {known}')
+            near = nearest(name, known)
+            hint = f'; did you mean "{near}"?' if near else "."
+            raise Refused(
+                f'the connection "{name}" leads nowhere{hint} Known connections: {", ".join(known)}. '
+                f"To add it, set {variable} to its URL (a cloud reads that when it starts)"
+            )
         return url
 
 

@@ -8,7 +8,7 @@ import typer
 
 from cli.app import Output, app
 from cli.exit_codes import exit_of_run
-from cli.output import Form, emit
+from cli.output import Form, emit, warn
 
 
 @app.command()
@@ -70,6 +70,8 @@ def apply(
     pipeline = load_pipeline(file)  # mistakes are told with their places, before anything is sent
     applied = remote().apply(file.read_text(encoding="utf-8"), pipeline.name)
     told = f"{applied['name']} version {applied['version']} is in force"
+    for warning in applied["warnings"]:
+        warn(warning)
     emit(applied, output, told)
 
 

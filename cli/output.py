@@ -41,6 +41,11 @@ def emit(document: Any, form: Form, text: str) -> None:
         _print(out.rstrip("\n") + "\n")
 
 
+def warn(told: str) -> None:
+    """Tell on stderr what is no error."""
+    sys.stderr.write(f"etlplus: warning: {told}\n")
+
+
 def table(rows: Iterable[Sequence[object]], head: Sequence[str]) -> str:
     """Rows as aligned columns under a head; numbers to the right."""
     cells = [[_cell(value) for value in row] for row in rows]

@@ -33,7 +33,7 @@ def _stage(name: str, *reads: str, timeout_s: int, memory_mb: int, inside: bool)
 
 
 FUNCTIONS = (
-    Function("api", "app.app", 29, 512, (*_CONTROL, "QUEUE_URL"), inside=True),
+    Function("api", "app.app", 29, 512, (*_DATABASES, "QUEUE_URL"), inside=True),
     _stage("intake", *_CONTROL, "STATE_MACHINE_ARN", timeout_s=60, memory_mb=512, inside=True),
     _stage("sweep", *_DATABASES, "STATE_MACHINE_ARN", "WORK_BUCKET", timeout_s=300, memory_mb=512, inside=True),
     _stage("plan", *_DATABASES, "WORK_BUCKET", timeout_s=300, memory_mb=1024, inside=True),

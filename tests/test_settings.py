@@ -49,8 +49,19 @@ def test_a_connection_is_the_url_of_its_variable_and_default_is_none_of_them():
 
 def test_a_connection_that_leads_nowhere_names_the_variable_and_the_nearest():
     settings = Settings.read({"ETLPLUS_HOME": "/h", "ETLPLUS_CONNECTION_WAREHOUSE": "postgresql://a/b"})
-    with pytest.raises(Refused, match=r'set ETLPLUS_CONNECTION_WAREHUSE to its URL, or: did you mean "warehouse"\?'):
+    with pytest.raises(Refused) as refused:
         settings.connection("warehuse")
+    assert str(refused.value) == (
+        'the connection "warehuse" leads nowhere; did you mean "warehouse"? Known connections: default, warehouse. '
+        "To add it, set ETLPLUS_CONNECTION_WAREHUSE to its URL (a cloud reads that when it starts)"
+    )
+
+
+def test_where_only_the_default_connection_is_known_it_is_told_in_a_sentence():
+    with pytest.raises(
+        Refused, match=r'^the connection "lake" leads nowhere. Known connections: default. To add it, set '
+    ):
+        Settings.read({"ETLPLUS_HOME": "/h"}).connection("lake")
 
 
 def test_all_wrong_settings_are_told_at_once_and_without_their_values():

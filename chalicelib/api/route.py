@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from chalicelib.api.problem import MEDIA_TYPE, Problem, no_database, problem_of
 from chalicelib.core.errors import EtlError
+from chalicelib.core.pipeline import Pipeline
 from chalicelib.core.run import Run
 from chalicelib.core.words import quoted, way_out
 from chalicelib.store.pipelines import PostgresPipelines
@@ -43,6 +44,10 @@ class Services(Protocol):
 
     def start(self, name: str) -> Run:
         """Queue a run of a pipeline and ask for its start."""
+        ...
+
+    def doubts(self, pipeline: Pipeline) -> list[str]:
+        """What will keep runs of the pipeline from succeeding, as far as it can be seen before there is one."""
         ...
 
     def check(self) -> None:

@@ -53,7 +53,7 @@ def ready(call: Call) -> dict[str, str]:
 
 @api.route("PUT", "/v1/pipelines/{name}", access="admin", takes=("application/json", "application/yaml"))
 def apply(call: Call) -> dict[str, Any]:
-    """Put a pipeline document in force: a new version, or the one that says the same already."""
+    """Put a pipeline document in force: a new version, or the one that says the same already; and what is doubtful."""
     pipeline = parse_pipeline(call.text, name="the document")
     if pipeline.name != call.path["name"]:
         raise Problem(
@@ -62,7 +62,8 @@ def apply(call: Call) -> dict[str, Any]:
     if not isinstance(pipeline.source, S3Source):
         told = "a file source is read by `etlplus load`, in one process; the cloud reads s3 sources"
         raise Problem(422, "invalid_pipeline", told)
-    return _told(call.services.pipelines.apply(pipeline))
+    warnings = call.services.doubts(pipeline)
+    return {**_told(call.services.pipelines.apply(pipeline)), "warnings": warnings}
 
 
 @api.route("GET", "/v1/pipelines", access="admin")

@@ -165,6 +165,20 @@ class Cloud:
             messages.ask(run.run_id)
         return run
 
+    def doubts(self, pipeline: Pipeline) -> list[str]:
+        """What will keep runs of the pipeline from succeeding, as far as it can be seen before there is one.
+
+        Raises:
+            Refused: if nothing says where its connection leads.
+        """
+        from chalicelib.aws.bucket import is_missing
+
+        self._settings.connection(pipeline.target.connection)
+        source = pipeline.source
+        if not isinstance(source, S3Source) or not is_missing(source.bucket):
+            return []
+        return [f"the bucket {source.bucket} does not exist, so nothing is loaded from {source.uri} until it is made"]
+
     def check(self) -> None:
         """Ask the control plane's database whether it answers.
 

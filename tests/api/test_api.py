@@ -66,6 +66,7 @@ def test_the_application_has_the_declared_routes_and_no_other():
 def test_a_pipeline_is_applied_read_and_listed(http):
     status, headers, told = http("PUT", PLACE, body())
     assert (200, 1, "no-store") == (status, told["version"], headers["cache-control"])
+    assert [] == told.pop("warnings")
     assert told == http("GET", PLACE)[2]
     assert told in http("GET", "/v1/pipelines")[2]["items"]
 
@@ -93,6 +94,20 @@ def test_a_document_that_does_not_belong_there_is_refused(http, change, told):
     answer = http("PUT", PLACE, body(**change))
     assert is_problem(answer, 422, "invalid_pipeline")
     assert told in answer[2]["detail"]
+
+
+def test_a_connection_that_leads_nowhere_is_refused_with_those_that_are_known(http):
+    answer = http("PUT", PLACE, body(target={**DOCUMENT["target"], "connection": "warehouse"}))
+    assert is_problem(answer, 409, "refused")
+    assert "Known connections: default. To add it, set ETLPLUS_CONNECTION_WAREHOUSE to its URL" in answer[2]["detail"]
+
+
+def test_a_bucket_that_does_not_exist_is_a_warning(http):
+    place = {"type": "s3", "uri": "s3://no-such-bucket/a/*.csv"}
+    status, _, told = http("PUT", "/v1/pipelines/api_nowhere", body(name="api_nowhere", source=place))
+    assert 200 == status
+    (warning,) = told["warnings"]
+    assert "the bucket no-such-bucket does not exist, so nothing is loaded from s3://no-such-bucket/a/*.csv" in warning
 
 
 def test_a_run_is_queued_and_can_be_read_with_its_rejects(http, cloud):

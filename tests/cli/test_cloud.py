@@ -72,6 +72,16 @@ def test_a_run_that_nobody_waits_for_is_queued(shared, tmp_path):
     assert "queued" == shared.json("run", "unwatched", "--no-wait")["status"]
 
 
+def test_apply_warns_of_a_bucket_that_does_not_exist_and_refuses_an_unknown_connection(shared, tmp_path):
+    document = tmp_path / "p.yaml"
+    document.write_text(PIPELINE.format(name="doubtful").replace("//landing", "//no-such-bucket"))
+    out, err = shared.start("apply", document).communicate(timeout=90)
+    assert "doubtful version 1 is in force\n" == out
+    assert err.startswith("etlplus: warning: the bucket no-such-bucket does not exist")
+    document.write_text(PIPELINE.format(name="doubtful").replace("postgres,", "postgres, connection: lake,"))
+    assert "set ETLPLUS_CONNECTION_LAKE to its URL" in shared("apply", document, code=6)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [

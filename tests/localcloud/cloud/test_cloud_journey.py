@@ -5,7 +5,13 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from clouds import DOCUMENT
 from making import query
+
+from chalicelib.core.document import parse_pipeline
+from chalicelib.core.errors import Refused
+from chalicelib.store.pipelines import PostgresPipelines
+from chalicelib.store.plane import Plane
 
 GOOD = b"id,name\n1,one\n2,two\nx,three\n"
 
@@ -117,7 +123,12 @@ def test_bad_input_ends_in_a_clear_outcome(cloud, name, body, status, told):
 
 
 def test_a_connection_that_leads_nowhere_fails_the_run_and_says_what_to_set(cloud):
-    cloud.apply("nowhere", more=", connection: warehouse")
+    with pytest.raises(Refused, match="To add it, set ETLPLUS_CONNECTION_WAREHOUSE"):
+        cloud.apply("nowhere", more=", connection: warehouse")
+    plane = Plane(cloud.database)  # as if it had been applied when the connection was known
+    text = DOCUMENT.format(name="nowhere", more=", connection: warehouse", parts="")
+    PostgresPipelines(plane).apply(parse_pipeline(text))
+    plane.close()
     cloud.drop("nowhere/a.csv", GOOD)
     (run,) = cloud.ended("nowhere")
     assert ("failed", True) == (run["status"], "ETLPLUS_CONNECTION_WAREHOUSE" in run["failure"]["message"])
