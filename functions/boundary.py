@@ -22,6 +22,9 @@ from chalicelib.core.run import Stage
 
 Payload = Mapping[str, Any]
 Handler = Callable[[Payload], dict[str, Any]]
+#: What a payload looks like, for who invokes a function by hand.
+_RUN = {"run_id": "0198..."}
+_BATCH = {**_RUN, "batch": 1}
 
 logger = Logger(service="etlplus")
 logging.getLogger("chalicelib")  # known by now, so that what our code logs looks the same
@@ -34,6 +37,7 @@ def boundary(stage: Stage) -> Callable[[Handler], Callable[[Payload, Any], dict[
     def decorate(handler: Handler) -> Callable[[Payload, Any], dict[str, Any]]:
         @wraps(handler)
         def entry(payload: Payload, context: Any) -> dict[str, Any]:
+            check(payload, stage.value, _BATCH if stage in {Stage.TRANSFORM, Stage.LOAD} else _RUN)
             told = {"run_id": payload["run_id"], "stage": stage.value, "request_id": context.aws_request_id}
             logger.append_keys(**told, batch=payload.get("batch"))
             try:
@@ -47,6 +51,19 @@ def boundary(stage: Stage) -> Callable[[Handler], Callable[[Payload, Any], dict[
         return entry
 
     return decorate
+
+
+def check(payload: Payload, name: str, example: Mapping[str, Any]) -> None:
+    """See that a payload has all that the function ``name`` needs, which ``example`` shows.
+
+    Raises:
+        Fatal: naming what is missing.
+    """
+    given: object = payload
+    missing = [key for key in example if not isinstance(given, Mapping) or key not in given]
+    if missing:
+        words = f"the payload has no {' and no '.join(missing)}; {name} takes one like {json.dumps(example)}"
+        raise Fatal(json.dumps({"stage": name, "error": "Fatal", "message": words}))
 
 
 def _keep(payload: Payload, failed: Failed) -> None:

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from functions.boundary import Payload, logger
+from functions.boundary import Payload, check, logger
 
 
 def handler(payload: Payload, _context: Any) -> dict[str, Any]:
     """What record returned -> ``{}``."""
+    check(payload, "notify", {"run_id": "0198...", "pipeline": "orders", "status": "succeeded"})
     told = {name: payload[name] for name in ("run_id", "pipeline", "status")}
     logger.info("Run of %s: %s", told["pipeline"], told["status"], extra={"action": "run_ended", **told})
     return {}

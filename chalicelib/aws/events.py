@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from chalicelib.core.delivery import Delivery, ObjectCreated, ObjectId, RunRequested
+from chalicelib.core.errors import Fatal
 from chalicelib.core.run import Failure
 
 logger = logging.getLogger(__name__)
@@ -45,7 +46,15 @@ def run_requested(run_id: str) -> dict[str, Any]:
 
 
 def messages(event: Json) -> Messages:
-    """Read what a queue hands to a Lambda. S3's test messages and folder markers say nothing."""
+    """Read what a queue hands to a Lambda. S3's test messages and folder markers say nothing.
+
+    Raises:
+        Fatal: if it is no queue's event at all.
+    """
+    if not isinstance(event, Mapping) or not isinstance(event.get("Records"), list):
+        raise Fatal(
+            "the event has no list Records; intake takes what SQS hands on, like events/intake_object_created.json"
+        )
     deliveries: list[Delivery] = []
     broken = []
     for message in event["Records"]:

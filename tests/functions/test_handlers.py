@@ -205,3 +205,22 @@ def test_a_pipeline_whose_bucket_is_missing_does_not_keep_the_sweep_from_the_oth
         assert ["succeeded"] == [run["status"] for run in cloud.ended("b_found")]
     finally:
         events.enable_rule(Name="etlplus-intake")
+
+
+@pytest.mark.parametrize(
+    ("function", "payload", "told"),
+    [
+        (functions.plan, {}, 'the payload has no run_id; plan takes one like {"run_id": "0198..."}'),
+        (functions.plan, [], "the payload has no run_id"),
+        (functions.load, {"run_id": "1"}, 'no batch; load takes one like {"run_id": "0198...", "batch": 1}'),
+        (functions.transform, {}, "the payload has no run_id and no batch; transform takes"),
+        (functions.notify, {"run_id": "1"}, "the payload has no pipeline and no status; notify takes"),
+        (functions.intake, {}, "the event has no list Records; intake takes"),
+        (functions.intake, [], "the event has no list Records; intake takes"),
+    ],
+)
+def test_what_a_payload_lacks_is_told_with_one_that_is_right(function, payload, told):
+    with pytest.raises(Fatal) as caught:
+        function.handler(payload, CONTEXT)
+    words = str(caught.value)
+    assert told in (json.loads(words)["message"] if words.startswith("{") else words)
