@@ -15,7 +15,7 @@ from cli.output import Form, emit, warn
 def up(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Leave it running and return.")] = False,
     demo: Annotated[bool, typer.Option(help="Load the sample through it.")] = False,
-    once: Annotated[bool, typer.Option(help="Stop it when all is told.")] = False,
+    once: Annotated[bool, typer.Option(help="Stop it when all is told; with --demo.")] = False,
     output: Output = Form.TABLE,
 ) -> None:
     """Start the whole cloud on this machine: S3, queue, state machine, Lambdas, PostgreSQL, API. Ctrl-C stops it.
@@ -24,6 +24,14 @@ def up(
 
     etlplus up --detach
     """
+    if once and not demo:
+        raise typer.BadParameter(
+            "without --demo there is nothing to tell before it stops; add --demo", param_hint="--once"
+        )
+    if once and detach:
+        raise typer.BadParameter(
+            "it stops the cloud, and --detach leaves it running; give one of them", param_hint="--once"
+        )
     from chalicelib.settings import Settings
     from cli.demo import show_sample
     from cli.up import told, up

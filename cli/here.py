@@ -7,7 +7,7 @@ import typer
 
 from cli.app import Output, RunId, app
 from cli.exit_codes import exit_of_run
-from cli.output import Form, emit, table
+from cli.output import Form, emit, say, table
 
 Dsn = Annotated[str | None, typer.Option(help="The target database; etl_target and etl_stage are created in it.")]
 
@@ -110,15 +110,21 @@ def rejects(
 
 @app.command()
 def dsn(output: Output = Form.TABLE) -> None:
-    """Print the URL of the local database, with its password; it keeps running for ten minutes.
+    """Print the URL of the local database, with its password.
+
+    So that there is time to use it, PostgreSQL stays for ten minutes from then, and for as long as a cloud or another
+    command needs it. An open session of psql does not keep it; ask again for ten more minutes.
 
     psql "$(etlplus dsn)"
     """
     from chalicelib.settings import Settings
     from cli.local import KEEP_S, control_url
 
-    with control_url(Settings.read(), keep_s=KEEP_S) as url:
+    settings = Settings.read()
+    with control_url(settings, keep_s=KEEP_S) as url:
         emit({"dsn": url}, output, url)
+    if not settings.database_url:
+        say(f"PostgreSQL stays for {KEEP_S // 60} minutes from now, under open sessions, too; ask again for more")
 
 
 @app.command()

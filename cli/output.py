@@ -42,8 +42,13 @@ def emit(document: Any, form: Form, text: str) -> None:
 
 
 def warn(told: str) -> None:
-    """Tell on stderr what is no error."""
-    sys.stderr.write(f"etlplus: warning: {told}\n")
+    """Tell on stderr what is no error and may become one."""
+    say(f"warning: {told}")
+
+
+def say(told: str) -> None:
+    """Tell on stderr what a person should know beside the result."""
+    sys.stderr.write(f"etlplus: {told}\n")
 
 
 def table(rows: Iterable[Sequence[object]], head: Sequence[str]) -> str:

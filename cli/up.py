@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -16,7 +17,7 @@ from chalicelib.settings import Settings
 from cli.output import Form
 from cli.place import object_place
 from cli.remote import Remote
-from localcloud.cloud.address import Address, admin_token
+from localcloud.cloud.address import API_PORT, AWS_PORT, Address, admin_token
 from localcloud.cloud.client import running, start
 
 #: How often a run is asked how it is.
@@ -45,11 +46,19 @@ def told(settings: Settings, form: Form) -> tuple[dict[str, Any], Form, str]:
     """What somebody who started the cloud wants to know."""
     address, token = running(settings), admin_token(settings.home)
     facts = {"api": address.api, "aws": address.aws, "admin_token": token, "pid": address.pid}
+    moved = "".join(f"\n  note   {each}" for each in _moved(address))
     text = f"""the local cloud is up
   API    {address.api}/v1   (Authorization: Bearer {token})
   AWS    {address.aws}   (AWS_ENDPOINT_URL; any credentials)
-  drop   etlplus put FILE s3://landing/..."""
+  drop   etlplus put FILE s3://landing/...{moved}"""
     return facts, form, text
+
+
+def _moved(address: Address) -> Iterator[str]:
+    """What is not on its usual port."""
+    for name, url, usual in (("API", address.api, API_PORT), ("AWS", address.aws, AWS_PORT)):
+        if (port := urlsplit(url).port) != usual:
+            yield f"port {usual} was taken, so the {name} is on {port}"
 
 
 def standing(settings: Settings, form: Form) -> tuple[dict[str, Any], Form, str]:

@@ -16,6 +16,8 @@ from pathlib import Path
 from localcloud.home import write_private
 from localcloud.locks import is_held
 
+#: Where a cloud is to be found unless somebody else has these ports.
+API_PORT, AWS_PORT = 8000, 4566
 REGION = "eu-west-1"
 #: What the laptop's AWS takes for an access key and its secret; it checks neither.
 CREDENTIAL = "local"

@@ -5,12 +5,16 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
+from urllib.parse import urlsplit
 
 import pytest
 from clouds import url_of
 from making import environment
 
-from localcloud.cloud.address import Address, admin_token
+from cli.up import _moved
+from localcloud.cloud import parts
+from localcloud.cloud.address import API_PORT, AWS_PORT, Address, admin_token
 
 PIPELINE = """
 version: 1
@@ -112,6 +116,32 @@ def test_status_and_up_say_where_a_running_cloud_is(shared, cloud):
     told = shared.json("up")
     assert (cloud.api, cloud.endpoint, cloud.pid) == (told["api"], told["aws"], told["pid"])
     assert admin_token(cloud.settings.home) == told["admin_token"]
+
+
+def test_a_cloud_that_is_not_on_its_usual_ports_says_so():
+    assert (API_PORT, AWS_PORT) == (parts.API_PORT, parts.AWS_PORT)
+    usual = Address(1, f"http://127.0.0.1:{API_PORT}", f"http://127.0.0.1:{AWS_PORT}")
+    assert [] == list(_moved(usual))
+    assert ["port 8000 was taken, so the API is on 1234"] == list(_moved(replace(usual, api="http://127.0.0.1:1234")))
+    assert ["port 4566 was taken, so the AWS is on 1234"] == list(_moved(replace(usual, aws="http://127.0.0.1:1234")))
+
+
+def test_a_cloud_that_finds_its_port_taken_says_so_in_what_it_tells(shared, cloud):
+    port = urlsplit(cloud.api).port
+    told = shared("up")
+    assert (f"port {API_PORT} was taken, so the API is on {port}" in told) == (port != API_PORT)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--once",), "without --demo there is nothing to tell"),
+        (("--once", "--demo", "--detach"), "--detach leaves it running; give one of them"),
+    ],
+)
+def test_options_of_up_that_contradict_each_other_are_refused(alone, tmp_path, arguments, told):
+    assert told in " ".join(alone("up", *arguments, code=2).split())
+    assert not (tmp_path / "home").exists()
 
 
 def test_without_a_cloud_commands_say_what_starts_one(alone):

@@ -178,7 +178,16 @@ def test_schema_is_a_json_schema_and_needs_no_database(etlplus):
 
 
 def test_dsn_is_the_url_of_the_database(etlplus):
-    assert url_of(etlplus.database) == etlplus("dsn").stdout.strip()
+    done = etlplus("dsn")
+    assert (url_of(etlplus.database), "") == (done.stdout.strip(), done.stderr)
+
+
+def test_dsn_says_how_long_the_local_database_stays(tmp_path):
+    home = tmp_path / "home"
+    done = CliRunner().invoke(app, ["dsn"], env={"ETLPLUS_HOME": str(home), "DATABASE_URL": ""})
+    os.utime(home / "kept", (0, 0))  # it may stop now
+    assert done.stdout.startswith("postgresql://etl:")
+    assert done.stderr.startswith("etlplus: PostgreSQL stays for 10 minutes from now")
 
 
 def test_a_named_database_gets_the_target_schemas_only(etlplus, new_database):
