@@ -6,6 +6,7 @@ Host are served, so that no web page can reach the API through a name that leads
 
 import base64
 import json
+import logging
 import re
 import threading
 import time
@@ -20,7 +21,9 @@ from waitress import create_server, wasyncore
 from chalicelib.core.errors import Unreachable
 from localcloud.ports import HOST, listener
 
-BODY_LIMIT_BYTES = 10_000_000
+#: What a Lambda takes is 6 MiB, in which a body stands as base64 beside the rest of the event; API Gateway's own
+#: 10 MB are never reached.
+BODY_LIMIT_BYTES = 4_500_000
 #: So much is read, into a file, so that who sends too much gets an answer instead of a broken connection.
 _READ_LIMIT_BYTES = 100_000_000
 THREADS = 8
@@ -29,6 +32,10 @@ Invoke = Callable[[dict[str, Any]], dict[str, Any] | None]
 #: What stands before the path when a request is made as to a proxy.
 _ORIGIN = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 _HOSTS = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?", re.IGNORECASE)
+
+
+#: It warns of each request that waits for a thread: what a queue is for.
+logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 
 class Bridge:
@@ -77,7 +84,8 @@ class Bridge:
         if not _HOSTS.fullmatch(environ.get("HTTP_HOST", "")):
             return _problem(421, "misdirected", "this API serves 127.0.0.1 and localhost only")
         if int(environ.get("CONTENT_LENGTH") or 0) > BODY_LIMIT_BYTES:
-            return _problem(413, "too_large", f"the body is larger than {BODY_LIMIT_BYTES:,} bytes")
+            size = int(environ["CONTENT_LENGTH"])
+            return _problem(413, "too_large", f"the body has {size:,} bytes, the limit is {BODY_LIMIT_BYTES:,}")
         asked = _segments(environ["REQUEST_URI"])
         found = next(((t, given) for t in self._templates if (given := _parameters(t, asked)) is not None), None)
         if found is None:
@@ -160,6 +168,7 @@ def _response(answer: Mapping[str, Any]) -> tuple[int, list[tuple[str, str]], by
 
 
 def _problem(status: int, code: str, detail: str) -> tuple[int, list[tuple[str, str]], bytes]:
-    told = {"type": f"urn:etlplus:problem:{code}", "title": HTTPStatus(status).phrase, "status": status}
-    body = json.dumps({**told, "detail": detail, "code": code}).encode()
+    told: dict[str, Any] = {"type": f"urn:etlplus:problem:{code}", "title": HTTPStatus(status).phrase, "status": status}
+    told |= {"detail": detail, "code": code, "instance": f"urn:request:{uuid.uuid4()}"}
+    body = json.dumps(told).encode()
     return status, [("Content-Type", "application/problem+json")], body

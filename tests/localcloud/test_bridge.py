@@ -2,15 +2,19 @@
 
 import base64
 import json
+import logging
+import re
 import socket
 import threading
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 import pytest
+from observing import eventually
 
 from chalicelib.core.errors import Unreachable
-from localcloud.bridge import BODY_LIMIT_BYTES, Bridge
+from localcloud.bridge import BODY_LIMIT_BYTES, THREADS, Bridge
+from localcloud.lambdas.function import REQUEST_LIMIT_BYTES
 
 ROUTES = ["/things", "/things/{name}", "/things/{name}/parts/{part}"]
 
@@ -61,6 +65,7 @@ def is_problem(answer, status: int, code: str) -> bool:
     found, headers, body = answer
     told = json.loads(body)
     kind = dict(headers)["Content-Type"]
+    assert re.fullmatch("urn:request:[0-9a-f-]{36}", told["instance"])
     return (found, kind, told["status"], told["code"]) == (status, "application/problem+json", status, code)
 
 
@@ -155,8 +160,11 @@ def test_a_path_that_no_template_has_is_a_problem_and_no_invocation(http, functi
 
 def test_a_body_of_the_limit_is_taken_and_one_byte_more_is_a_problem(http, function):
     assert 200 == http("PUT", "/things", b"x" * BODY_LIMIT_BYTES)[0]
+    assert len(json.dumps(function.event)) < REQUEST_LIMIT_BYTES - 250_000, "headers and query have room, too"
     function.event = None
-    assert is_problem(http("PUT", "/things", b"x" * (BODY_LIMIT_BYTES + 1)), 413, "too_large")
+    answer = http("PUT", "/things", b"x" * (BODY_LIMIT_BYTES + 1))
+    assert is_problem(answer, 413, "too_large")
+    assert "the body has 4,500,001 bytes, the limit is 4,500,000" == json.loads(answer[2])["detail"]
     assert function.event is None
 
 
@@ -200,6 +208,30 @@ def test_after_its_stop_nobody_answers(function):
     thread.join()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", urlsplit(bridge.url).port), timeout=10)
+
+
+def test_requests_that_wait_for_a_thread_fill_no_log(caplog):
+    may_end = threading.Event()
+
+    def slow(_event):
+        assert may_end.wait(30)
+        return {"statusCode": 200, "body": ""}
+
+    bridge = Bridge(port=0, routes=ROUTES, invoke=slow)
+    server = threading.Thread(target=bridge.serve)
+    server.start()
+    connections = [HTTPConnection(urlsplit(bridge.url).netloc, timeout=30) for _ in range(THREADS + 3)]
+    with caplog.at_level(logging.WARNING):
+        for connection in connections:
+            connection.request("GET", "/things")
+        eventually(lambda: len(bridge._server.task_dispatcher.queue) == 3)
+        may_end.set()
+        assert {200} == {connection.getresponse().status for connection in connections}
+    for connection in connections:
+        connection.close()
+    bridge.stop()
+    server.join()
+    assert [] == caplog.messages
 
 
 def test_a_request_in_hand_is_answered_before_it_stops():
