@@ -83,6 +83,7 @@ class _HomeHandler(logging.FileHandler):
     """Makes the home with its file; neither exists before the first error. Where they cannot be, it is silent."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Write the record where that can be done."""
         with suppress(OSError):
             super().emit(record)
 

@@ -146,6 +146,7 @@ def _log() -> Any:
 
     @contextmanager
     def opened() -> Any:
+        """The run log, with the databases that it needs, for the length of the block."""
         with places() as where, run_log(where.control) as log:
             yield log
 

@@ -9,6 +9,8 @@ from chalicelib.progress import Unwatched
 
 
 class _Bar:
+    """See ``ports.Progress``: one line that is gone at the end."""
+
     def __init__(self, title: str) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -25,9 +27,11 @@ class _Bar:
         self._task = self.rich.add_task(title, total=None)
 
     def total(self, records: int) -> None:
+        """Begin again, now that it is known how many there are."""
         self.rich.update(self._task, total=records, completed=0)
 
     def advance(self, records: int) -> None:
+        """Move on by so many."""
         self.rich.advance(self._task, records)
 
 

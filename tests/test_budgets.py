@@ -33,3 +33,14 @@ def test_a_module_stays_within_its_budget(path):
 def test_nine_functions_of_ten_have_at_most_20_lines():
     lengths = [length(node) for path in MODULES for node in functions(path)]
     assert statistics.quantiles(lengths, n=10)[-1] <= 20
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_nearly_everything_public_has_a_docstring(package):
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / package).rglob("*.py")]
+    named = [node for tree in trees for node in ast.walk(tree) if isinstance(node, Function | ast.ClassDef)]
+    inner = {each for node in named if isinstance(node, Function) for each in ast.walk(node) if each is not node}
+    public = [node for node in named if not node.name.startswith("_") and node not in inner]
+    assert all(ast.get_docstring(tree) for tree in trees)
+    without = [node.name for node in public if ast.get_docstring(node) is None]
+    assert len(without) <= 0.05 * len(public), without
