@@ -9,11 +9,8 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-#: A message is tried so often, then it lies in the dead-letter queue, for two weeks.
-RECEIVE_LIMIT = 5
-#: Six times intake's time limit, as AWS advises for event source mappings.
-VISIBILITY_S = 360
-SWEEP_MINUTES = 5
+from infra.door import BATCH, RECEIVE_LIMIT, SWEEP_MINUTES, VISIBILITY_S
+
 #: Intakes at once: each has a connection of the database.
 INTAKES = 5
 
@@ -42,7 +39,7 @@ class Queue(Construct):
         intake.add_event_source(
             sources.SqsEventSource(
                 self.queue,
-                batch_size=10,
+                batch_size=BATCH,
                 max_batching_window=cdk.Duration.seconds(1),
                 report_batch_item_failures=True,
                 max_concurrency=INTAKES,

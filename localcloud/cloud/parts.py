@@ -1,6 +1,7 @@
 """The parts of a home's cloud, started in their order and stopped in the reverse one."""
 
 import json
+import logging
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.api import templates
+from chalicelib.core.errors import Unreachable
 from chalicelib.postgres.connection import Dsn
 from chalicelib.settings import Settings
 from chalicelib.store.plane import Plane
@@ -18,6 +20,7 @@ from localcloud.bridge import Bridge
 from localcloud.cloud.address import Address, admin_token, local_environment
 from localcloud.cloud.poller import Poller
 from localcloud.cloud.resources import clients, make
+from localcloud.cloud.sweeper import Sweeper
 from localcloud.lambdas.function import Answer, Lambda
 from localcloud.lambdas.pool import LambdaPool
 from localcloud.lease import lease
@@ -34,6 +37,7 @@ PRELOAD = (
     "pyarrow.parquet",
     "pydantic",
 )
+logger = logging.getLogger(__name__)
 
 
 class Parts:
@@ -43,6 +47,7 @@ class Parts:
         self._home, self._settings = home, settings
         self._pool = LambdaPool(log=home / "lambda.log", preload=PRELOAD)
         self._functions: Mapping[str, Lambda] = {}
+        self._sweeper = Sweeper(self._sweep)
 
     @contextmanager
     def running(self) -> Iterator[Address]:
@@ -68,7 +73,8 @@ class Parts:
             serving.start()
             stack.callback(serving.join)
             stack.callback(bridge.stop)
-            threading.Thread(target=self._call, args=("sweep", {}), name="sweep", daemon=True).start()
+            self._sweeper.start()
+            stack.callback(self._sweeper.stop)
             yield Address(os.getpid(), bridge.url, aws.endpoint)
 
     def _invoke(self, name: str, payload: bytes) -> tuple[bytes, bool]:
@@ -79,11 +85,21 @@ class Parts:
         return self._call("api", event)
 
     def _take(self, event: dict[str, Any]) -> dict[str, Any] | None:
-        return self._call("intake", event)
+        answer = self._call("intake", event)
+        if answer is None:
+            self._sweeper.soon()
+        return answer
+
+    def _sweep(self) -> bool:
+        return self._call("sweep", {}) is not None
 
     def _call(self, name: str, event: dict[str, Any]) -> dict[str, Any] | None:
         """The function's answer, or None when it failed; why stands in its log."""
-        answer = self._answer(name, json.dumps(event).encode())
+        try:
+            answer = self._answer(name, json.dumps(event).encode())
+        except Unreachable as error:
+            logger.warning("%s was not called: %s", name, error, extra={"action": "call_failed"})
+            return None
         return None if answer.failed else json.loads(answer.payload)
 
     def _answer(self, name: str, payload: bytes) -> Answer:

@@ -1,7 +1,8 @@
 """The poller: hands the queue's messages to intake, as Lambda's event source mapping for SQS does.
 
 A batch of at most ten; an answer deletes what it does not name in ``batchItemFailures``, an error deletes nothing.
-What was left comes back at once, and after ``RECEIVE_LIMIT`` tries the queue moves it to its dead-letter queue.
+What was left rests and comes back: for longer from try to try when intake failed, for a moment when its answer names
+the message, which waiting does not mend. After ``RECEIVE_LIMIT`` tries the queue moves it to its dead-letter queue.
 """
 
 import logging
@@ -11,14 +12,18 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.door import BATCH
 from localcloud.cloud.address import REGION
 from localcloud.cloud.resources import ACCOUNT, QUEUE
 
-BATCH = 10
 #: How long one call waits for messages.
 WAIT_S = 1
-#: After an error of the queue or of intake.
+#: After an error of the queue.
 PAUSE_S = 1.0
+#: How long a message rests that intake failed with, by the tries that it had: the database may be away for a while.
+RESTS_S = (1, 5, 30, 60)
+#: How long one rests that intake does not understand.
+BROKEN_REST_S = 1
 
 logger = logging.getLogger(__name__)
 #: Takes the event, returns the answer, or None when the function failed.
@@ -58,16 +63,20 @@ class Poller:
         if not found:
             return
         answer = self._invoke({"Records": [_record(message) for message in found]})
-        every = {message["MessageId"] for message in found}
-        left = every if answer is None else {each["itemIdentifier"] for each in answer.get("batchItemFailures", [])}
+        broken = () if answer is None else [each["itemIdentifier"] for each in answer.get("batchItemFailures", [])]
         for message in found:
             handle = {"QueueUrl": self._url, "ReceiptHandle": message["ReceiptHandle"]}
-            if message["MessageId"] in left:
-                self._sqs.change_message_visibility(**handle, VisibilityTimeout=0)
+            if answer is None:
+                self._sqs.change_message_visibility(**handle, VisibilityTimeout=_rest_s(message))
+            elif message["MessageId"] in broken:
+                self._sqs.change_message_visibility(**handle, VisibilityTimeout=BROKEN_REST_S)
             else:
                 self._sqs.delete_message(**handle)
-        if left:
-            self._stopping.wait(PAUSE_S)
+
+
+def _rest_s(message: dict[str, Any]) -> int:
+    tries = int(message.get("Attributes", {}).get("ApproximateReceiveCount", 1))
+    return RESTS_S[min(tries, len(RESTS_S)) - 1]
 
 
 def _record(message: dict[str, Any]) -> dict[str, Any]:

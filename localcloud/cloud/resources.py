@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+from infra.door import RECEIVE_LIMIT, VISIBILITY_S
 from infra.functions import FUNCTIONS
 from infra.machine import NAME as MACHINE
 from infra.machine import definition
@@ -20,10 +21,6 @@ ACCOUNT = "123456789012"
 LANDING = "landing"
 WORK = "etlplus-work"
 QUEUE = "etlplus-intake"
-#: A message is tried so often, then it lies in the dead-letter queue.
-RECEIVE_LIMIT = 5
-#: A message that a crashed intake left comes again after so long.
-VISIBILITY_S = 360
 MACHINE_ARN = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{MACHINE}"
 #: One role stands for all: the laptop's AWS asks that there is one and enforces nothing.
 _ROLE = "local"

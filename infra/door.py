@@ -1,0 +1,10 @@
+"""The door's numbers: how often a message is tried, and how often the sweep looks. CDK and the laptop read them."""
+
+#: A message is tried so often, then it lies in the dead-letter queue.
+RECEIVE_LIMIT = 5
+#: A message that a crashed intake left comes again after so long: six times intake's time limit, as AWS advises.
+VISIBILITY_S = 360
+#: Messages that intake gets at once.
+BATCH = 10
+#: What was left behind is looked for so often.
+SWEEP_MINUTES = 5
