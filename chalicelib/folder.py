@@ -30,11 +30,21 @@ class RunFolder:
         self._work = work
         self._run_id = run_id
         self._prefix = run_prefix(run_id)
+        self._again = f"{self._prefix}again"  # there while the plan is stale and no other has taken its place
 
     def keep_plan(self, planned: Plan | Duplicate) -> dict[str, Any]:
         """Keep what plan decided; return what the state machine needs to know of it."""
         self._put("plan.json" if isinstance(planned, Plan) else "duplicate.json", planned)
-        return {"run_id": self._run_id, "next": "extract" if isinstance(planned, Plan) else "record"}
+        self._work.remove(self._again)
+        return self._next("extract" if isinstance(planned, Plan) else "record")
+
+    def planned(self) -> dict[str, Any] | None:
+        """What the state machine needs to know of the plan that an earlier execution of the run made, if one did.
+
+        Batches that were staged are known by their number in that plan, so another must not take its place.
+        """
+        is_good = self._work.keys(f"{self._prefix}plan.json") and not self._work.keys(self._again)
+        return self._next("extract") if is_good else None
 
     def plan(self) -> Plan:
         """The plan."""
@@ -91,7 +101,7 @@ class RunFolder:
         return Stage.EXTRACT if self._work.keys(f"{self._prefix}plan.json") else Stage.PLAN
 
     def begin_again(self, error: PlanStale) -> None:
-        """Forget what was done with the batches of a stale plan; another plan will have others.
+        """Forget what was done with the batches of a stale plan; another, to be made now, will have others.
 
         Raises:
             Fatal: if that was done ``ROUNDS`` times already, with the words of ``error``.
@@ -102,12 +112,16 @@ class RunFolder:
             raise Fatal(f"{error}; {count} plans in a row were stale") from error
         for name in ("outcomes", "rejects", "batches", "failures"):
             self._work.remove(f"{self._prefix}{name}/")
-        with self._work.writing(f"{rounds}{count:05d}") as stream:
-            stream.write(str(error).encode())
+        for key in (f"{rounds}{count:05d}", self._again):
+            with self._work.writing(key) as stream:
+                stream.write(str(error).encode())
 
     def remove(self) -> None:
         """Remove the folder with all that is in it."""
         self._work.remove(self._prefix)
+
+    def _next(self, stage: str) -> dict[str, Any]:
+        return {"run_id": self._run_id, "next": stage}
 
     def _put(self, name: str, noun: object) -> None:
         with self._work.writing(f"{self._prefix}{name}") as stream:

@@ -238,3 +238,13 @@ class Machine(Protocol):
             Unreachable: if the service does not answer.
         """
         ...
+
+    def resume(self, run_id: str) -> bool:
+        """Have a run without a final status carried on; False when that was tried often enough.
+
+        An execution that ended without recording its run is followed by another, a bounded number of times.
+
+        Raises:
+            Unreachable: if the service does not answer.
+        """
+        ...

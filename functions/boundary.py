@@ -16,7 +16,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 
 from chalicelib.bootstrap.cloud import cloud
-from chalicelib.core.errors import EtlError, Fatal, Held, PlanStale, Retriable, StagingLost
+from chalicelib.core.errors import EtlError, Fatal, Held, PlanStale, Retriable, SourceMoved, StagingLost
 from chalicelib.core.outcome import Failed
 from chalicelib.core.run import Stage
 
@@ -74,7 +74,7 @@ def _keep(payload: Payload, failed: Failed) -> None:
 
 
 def _category(error: Exception) -> type[EtlError]:
-    caught = (StagingLost, PlanStale, Retriable, Held)
+    caught = (StagingLost, PlanStale, SourceMoved, Retriable, Held)
     return next((kind for kind in caught if isinstance(error, kind)), Fatal)
 
 

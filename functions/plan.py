@@ -11,11 +11,18 @@ from functions.boundary import Payload, boundary
 
 @boundary(Stage.PLAN)
 def handler(payload: Payload) -> dict[str, Any]:
-    """``{run_id}`` -> ``{run_id, next}``: ``extract``, or ``record`` when another run loaded all there is."""
+    """``{run_id}`` -> ``{run_id, next}``: ``extract``, or ``record`` when another run loaded all there is.
+
+    A plan that an earlier execution of the run made stays, and so does what was done under it.
+    """
     run = cloud().runs.begin(payload["run_id"], cloud().clock.now())
+    folder = cloud().folder(run.run_id)
+    before = folder.planned()
+    if before is not None:
+        return before
     pipeline = cloud().pipeline_of(run)
     with cloud().source(pipeline, cloud().queue.objects_of(run.run_id)) as source:
         planned = plan(run.run_id, pipeline, source=source, target=cloud().target(pipeline))
     if isinstance(planned, Plan):
         cloud().runs.tell(run.run_id, "plan_made", "; ".join(planned.notes))
-    return cloud().folder(run.run_id).keep_plan(planned)
+    return folder.keep_plan(planned)

@@ -1,7 +1,10 @@
 """The Lambdas' handlers in this process, one after another, as the state machine calls them."""
 
 import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import SimpleNamespace
+from uuid import UUID
 
 import pytest
 from making import query
@@ -16,6 +19,7 @@ import functions.record
 import functions.sweep
 import functions.transform
 from chalicelib.aws.events import run_requested
+from chalicelib.aws.machine import RESTARTS
 from chalicelib.bootstrap.cloud import cloud as wiring
 from chalicelib.core.errors import Fatal, Held, PlanStale
 from chalicelib.core.run import Trigger
@@ -132,24 +136,77 @@ def test_the_sweep_starts_a_run_that_waits(cloud):
     assert ["succeeded"] == [run["status"] for run in cloud.ended("by_sweep")]
 
 
-def test_the_sweep_closes_a_run_whose_execution_ended_without_recording_it(cloud, monkeypatch):
+@pytest.fixture
+def forgetful(cloud, monkeypatch) -> Iterator[Callable[[], list[str]]]:
+    """A state machine whose executions end at once and record nothing; the function waits for them and names them."""
     machines = cloud.client("stepfunctions")
     text = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
     role = "arn:aws:iam::123456789012:role/local"
     arn = machines.create_state_machine(name="forgetful", definition=text, roleArn=role)["stateMachineArn"]
-    run_id = queued(cloud, "unrecorded", b"id\n1\n")
-    made = machines.start_execution(stateMachineArn=arn, name=run_id, input=json.dumps({"run_id": run_id}))
-    while machines.describe_execution(executionArn=made["executionArn"])["status"] == "RUNNING":
-        pass
     monkeypatch.setenv("STATE_MACHINE_ARN", arn)
     wiring().close()
     wiring.cache_clear()
-    assert functions.sweep.handler({}, CONTEXT)["closed"] == 1
+
+    def names() -> list[str]:
+        while True:
+            found = machines.list_executions(stateMachineArn=arn)["executions"]
+            if all(each["status"] != "RUNNING" for each in found):
+                return sorted(each["name"] for each in found)
+
+    yield names
+    machines.delete_state_machine(stateMachineArn=arn)
+
+
+def test_the_sweep_resumes_a_run_whose_execution_ended_without_recording_it_some_times_and_then_closes_it(
+    cloud, forgetful
+):
+    run_id = queued(cloud, "unrecorded", b"id\n1\n")
+    for _ in range(RESTARTS + 1):
+        assert (1, 0) == resumed_and_closed()
+        assert "queued" == cloud.remote.run(run_id)["status"]
+        forgetful()
+    assert (0, 1) == resumed_and_closed()
+    assert [run_id, *(f"{run_id}-{number}" for number in range(2, RESTARTS + 2))] == forgetful()
     run = cloud.remote.run(run_id)
-    assert ("failed", "the state machine ended without recording the run; nothing more will happen") == (
-        run["status"],
-        run["failure"]["message"],
-    )
+    assert ("failed", True) == (run["status"], "again and again without recording the run" in run["failure"]["message"])
+    assert (0, 0) == resumed_and_closed()
+
+
+def resumed_and_closed() -> tuple[int, int]:
+    told = functions.sweep.handler({}, CONTEXT)
+    return told["resumed"], told["closed"]
+
+
+def test_a_run_that_cannot_be_closed_keeps_no_other_from_the_sweep(cloud, forgetful):
+    broken, good = queued(cloud, "unclosed", b"id\n1\n"), queued(cloud, "closed", b"id\n1\n")
+    run = wiring().runs.find(broken)
+    wiring().runs.save(replace(run, run_id=str(UUID(int=7)), pipeline_digest="none"), "run_queued", "of nothing")
+    for _ in range(RESTARTS + 1):
+        resumed_and_closed()
+        forgetful()
+    try:
+        assert (0, 2) == resumed_and_closed()
+        assert ["failed", "failed"] == [cloud.remote.run(run_id)["status"] for run_id in (broken, good)]
+    finally:
+        query(cloud.database, "UPDATE etl.runs SET status = 'failed' WHERE run_id = :run_id", run_id=str(UUID(int=7)))
+
+
+def test_a_run_that_ended_for_its_data_is_not_tried_again_by_the_sweep(cloud):
+    cloud.apply("once_held")
+    cloud.drop("once_held/a.csv", b"")
+    cloud.ended("once_held")
+    functions.sweep.handler({}, CONTEXT)
+    assert ["held"] == [run["status"] for run in cloud.ended("once_held")]
+
+
+def test_a_run_that_is_resumed_keeps_its_plan_whatever_arrived_meanwhile(cloud):
+    run_id = queued(cloud, "replanned", b"id\n1\n")
+    planned = call(functions.plan, run_id=run_id)
+    objects = wiring().folder(run_id).plan().objects
+    cloud.drop("replanned/0", b"id\n2\n")
+    assert (planned, objects) == (call(functions.plan, run_id=run_id), wiring().folder(run_id).plan().objects)
+    assert "succeeded" == carried(run_id)["status"]
+    assert [[1]] == query(cloud.database, "SELECT id FROM replanned")
 
 
 def staged(run_id: str) -> None:

@@ -122,15 +122,46 @@ def test_every_failure_ends_in_record():
         assert (["States.ALL"], "$.failure", "Record") == (last["ErrorEquals"], last["ResultPath"], last["Next"]), name
 
 
+TASKS = {name: state for name, state in states(MACHINE).items() if state["Type"] == "Task"}
+STAGES = {name: state for name, state in TASKS.items() if name not in ("Record", "Notify")}
+
+
+def waited_s(retry: dict) -> list[int]:
+    """The pauses of a Retry, without jitter."""
+    pauses = (retry["IntervalSeconds"] * retry["BackoffRate"] ** attempt for attempt in range(retry["MaxAttempts"]))
+    return [min(pause, retry["MaxDelaySeconds"]) for pause in pauses]
+
+
 def test_stages_retry_what_waiting_may_help_and_nothing_else():
-    retried = {
-        name: state["Retry"][0]["ErrorEquals"]
-        for name, state in states(MACHINE).items()
-        if state["Type"] == "Task" and name != "Record"
-    }
+    retried = {name: state["Retry"][0]["ErrorEquals"] for name, state in TASKS.items() if name != "Record"}
     assert 1 == len({tuple(errors) for errors in retried.values()}), retried
     assert "Retriable" in retried["Plan"]
     assert {"Held", "Fatal", "States.ALL"}.isdisjoint(retried["Plan"])
+
+
+def test_what_is_away_for_five_minutes_fails_no_stage():
+    for name, state in STAGES.items():
+        retry = state["Retry"][0]
+        expected = sum(waited_s(retry)) / 2  # full jitter takes half of each pause on average
+        assert (True, "FULL") == (expected >= 300, retry["JitterStrategy"]), name
+
+
+def test_a_run_is_recorded_though_the_database_is_away_for_five_minutes():
+    (retry,) = MACHINE["States"]["Record"]["Retry"]
+    assert ["States.ALL"] == retry["ErrorEquals"]
+    assert "JitterStrategy" not in retry  # it could take the pauses away
+    assert sum(waited_s(retry)) >= 300
+
+
+@pytest.mark.parametrize(
+    "error",
+    ["Runtime.ExitError", "Runtime.OutOfMemory", "Sandbox.Timedout", "Lambda.Unknown", "SourceMoved"],
+)
+def test_a_lambda_that_was_ended_is_called_again_twice(error):
+    for name, state in TASKS.items():
+        if name != "Record":
+            (retry,) = [retry for retry in state["Retry"] if error in retry["ErrorEquals"]]
+            assert (2, True) == (retry["MaxAttempts"], retry["IntervalSeconds"] > 0), name
 
 
 def test_staging_that_was_lost_is_loaded_again_a_bounded_number_of_times():
