@@ -86,6 +86,10 @@ class RunFolder:
         found = [self._get(key.removeprefix(self._prefix), Failed) for key in keys]
         return min(found, key=lambda failed: _WORST.index(failed.status), default=None)
 
+    def forget_failures(self) -> None:
+        """Forget why an earlier execution of the run failed: another begins."""
+        self._work.remove(f"{self._prefix}failures/")
+
     def so_far(self) -> Transformed:
         """What transform did with the batches that it finished."""
         keys = self._work.keys(f"{self._prefix}outcomes/")

@@ -17,6 +17,7 @@ def handler(payload: Payload) -> dict[str, Any]:
     """
     run = cloud().runs.begin(payload["run_id"], cloud().clock.now())
     folder = cloud().folder(run.run_id)
+    folder.forget_failures()
     before = folder.planned()
     if before is not None:
         return before

@@ -7,8 +7,9 @@ from chalicelib.core.errors import EtlError
 from chalicelib.core.run import Failure
 from functions.boundary import Payload, logger
 
+#: Why a run is closed, when nothing else told why it did not get on; its stage is the one that it reached.
 UNRECORDED = Failure(
-    "record",
+    "lambda",
     "Fatal",
     "the state machine ended again and again without recording the run, whose objects are not tried any more; "
     "when the cause is mended, ask for a run of the pipeline: it loads what is missing",
@@ -29,7 +30,7 @@ def handler(_event: Payload, _context: Any) -> dict[str, int]:
 def _is_closed(run_id: str) -> bool:
     """Close the run; one that cannot be closed must not keep the others' objects."""
     try:
-        cloud().end(run_id, UNRECORDED)
+        cloud().end(run_id, UNRECORDED, for_good=True)
     except EtlError as error:
         logger.warning("Run %s is not closed: %s", run_id, error, extra={"action": "close_failed", "run_id": run_id})
         return False

@@ -14,10 +14,10 @@ from infra.storage import Storage
 READ_LANDING = ("plan", "extract", "transform")
 LIST_LANDING = ("plan", "sweep")
 #: What each does in the runs' folders of the work bucket: a stage hands on, the end reads all and clears away,
-#: as publish does with what was done under a stale plan.
+#: as publish does with what was done under a stale plan; plan clears away why an earlier execution failed.
 WRITE_WORK = ("plan", "extract", "transform", "load", "publish")
-READ_WORK = ("extract", "transform", "load", "publish", "record", "sweep")
-REMOVE_WORK = ("publish", "record", "sweep")
+READ_WORK = ("plan", "extract", "transform", "load", "publish", "record", "sweep")
+REMOVE_WORK = ("plan", "publish", "record", "sweep")
 START_RUNS = ("intake", "sweep")
 
 

@@ -7,6 +7,7 @@ import pytest
 from making import AT, Silent, manifest, pipeline, plan, query, run_id, wrote
 
 from chalicelib.core.codec import to_json
+from chalicelib.core.errors import PlanStale
 from chalicelib.core.folder import outcome_key
 from chalicelib.core.outcome import Duplicate, Failed, Transformed
 from chalicelib.core.run import Failure, Run, Stage, Status, Trigger
@@ -98,9 +99,9 @@ class Carried:
         load(planned, batch, work=self.work, target=self.target)
         return publish(planned, self.folder.manifest(), target=self.target, work=self.work)
 
-    def end(self, caught=None):
+    def end(self, caught=None, *, for_good=True):
         run = self.log.find(self.run.run_id)
-        return end(run, caught, at=AT, log=self.log, work=self.work, target=self.target)
+        return end(run, caught, at=AT, log=self.log, work=self.work, target=self.target, for_good=for_good)
 
 
 @pytest.fixture
@@ -156,3 +157,45 @@ def test_a_lambda_that_was_ended_is_told_with_the_stage_that_it_was_in(carried):
 def test_a_run_that_nobody_speaks_of_failed(carried):
     ended = carried.end()
     assert (Status.FAILED, "record") == (ended.status, ended.failure.stage)
+
+
+AWAY = Failure("publish", "Unreachable", "the database does not answer")
+ENDED = Failure("lambda", "Fatal", "the state machine ended")
+
+
+def test_a_run_that_failed_because_something_was_away_waits_to_be_carried_on(carried, database, work):
+    folder, left = carried.folder, carried.folder.planned
+    source = FileSource(str(carried.path), work=carried.path.parent)
+    folder.keep_plan(plan_stage(carried.run.run_id, carried.document, source=source, target=carried.target))
+    assert carried.run == carried.end(AWAY, for_good=False)
+    assert {"run_id": carried.run.run_id, "next": "extract"} == left()
+    told = query(database, "SELECT message FROM etl.run_events WHERE action = 'run_waits'")
+    assert [["the database does not answer; the next sweep carries the run on"]] == told
+    ended = carried.end(ENDED)
+    assert (Status.FAILED, AWAY, []) == (ended.status, ended.failure, work.keys("runs/"))
+
+
+def test_a_run_that_failed_for_its_data_or_its_definition_ends_at_once(carried):
+    ended = carried.end(Failure("plan", "Held", "the object is empty"), for_good=False)
+    assert Status.HELD == ended.status
+
+
+def test_why_an_earlier_attempt_failed_does_not_stand_for_what_ended_the_run(carried):
+    carried.folder.keep_failure(1, failed(Status.FAILED, "the database was away"))
+    ended = carried.end(Failure("publish", "Held", "too many rejects"))
+    assert (Status.HELD, "too many rejects") == (ended.status, ended.failure.message)
+
+
+def test_a_stale_plan_is_no_plan_until_another_is_made(folder):
+    assert folder.planned() is None
+    state = folder.keep_plan(PLAN)
+    assert state == folder.planned()
+    folder.begin_again(PlanStale("the table is gone"))
+    assert (None, PLAN) == (folder.planned(), folder.plan())
+    assert state == folder.keep_plan(PLAN) == folder.planned()
+
+
+def test_another_execution_forgets_why_the_one_before_failed(folder):
+    folder.keep_failure(1, failed(Status.FAILED, "away"))
+    folder.forget_failures()
+    assert folder.failure() is None

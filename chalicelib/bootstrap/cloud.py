@@ -142,13 +142,17 @@ class Cloud:
             return self.target(pipeline)
         return None
 
-    def end(self, run_id: str, caught: Failure | None) -> Run:
-        """Record how a run ended; ``caught`` is the failure that the state machine caught, if it did."""
+    def end(self, run_id: str, caught: Failure | None, *, for_good: bool) -> Run:
+        """Record how a run ended; ``caught`` is the failure that the state machine caught, if it did.
+
+        Unless it is ``for_good``, a run that failed because something was away is left for the sweep to carry on.
+        """
         from chalicelib.ending import end
 
         run = self.runs.find(run_id)
         target = self.target_if_known(self.pipeline_of(run))
-        return end(run, caught, at=self.clock.now(), log=self.runs, work=self.work, target=target)
+        at = self.clock.now()
+        return end(run, caught, at=at, log=self.runs, work=self.work, target=target, for_good=for_good)
 
     def start(self, name: str) -> Run:
         """Queue a run of the pipeline ``name`` and ask for its start; the sweep starts it if the queue is not there.

@@ -139,11 +139,11 @@ def test_stages_retry_what_waiting_may_help_and_nothing_else():
     assert {"Held", "Fatal", "States.ALL"}.isdisjoint(retried["Plan"])
 
 
-def test_what_is_away_for_five_minutes_fails_no_stage():
+def test_what_is_away_for_two_minutes_fails_no_stage():
     for name, state in STAGES.items():
         retry = state["Retry"][0]
         expected = sum(waited_s(retry)) / 2  # full jitter takes half of each pause on average
-        assert (True, "FULL") == (expected >= 300, retry["JitterStrategy"]), name
+        assert (True, "FULL") == (expected >= 120, retry["JitterStrategy"]), name
 
 
 def test_a_run_is_recorded_though_the_database_is_away_for_five_minutes():
