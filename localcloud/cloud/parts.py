@@ -45,7 +45,7 @@ class Parts:
 
     def __init__(self, home: Path, settings: Settings) -> None:
         self._home, self._settings = home, settings
-        self._pool = LambdaPool(log=home / "lambda.log", preload=PRELOAD)
+        self._pool = LambdaPool(log=home / "lambda.log", scratch=home / "tmp", preload=PRELOAD)
         self._functions: Mapping[str, Lambda] = {}
         self._sweeper = Sweeper(self._sweep)
 

@@ -51,8 +51,8 @@ class Bond:
 class Nursery:
     """The zygote, started when the first worker is wanted, and again after it died."""
 
-    def __init__(self, *, log: Path, preload: Sequence[str], fork: bool) -> None:
-        self._log = log
+    def __init__(self, *, log: Path, scratch: Path, preload: Sequence[str], fork: bool) -> None:
+        self._log, self._scratch = log, scratch
         self._arguments = ["fork", *preload] if fork else ["exec"]
         self._lock = threading.Lock()
         self._zygote: subprocess.Popen[bytes] | None = None
@@ -126,6 +126,7 @@ class Nursery:
                     "LANG": "C.UTF-8",
                     "TZ": "UTC",
                     "PYTHONPATH": path,
+                    "TMPDIR": str(self._scratch),
                 },
                 pass_fds=[handle],
                 stdin=subprocess.DEVNULL,

@@ -1,6 +1,7 @@
 """The pool: invoke a Lambda function on this machine."""
 
 import logging
+import shutil
 import sys
 import threading
 import time
@@ -14,6 +15,7 @@ from localcloud.lambdas.environment import Environment
 from localcloud.lambdas.fleet import Fleet
 from localcloud.lambdas.function import REQUEST_LIMIT_BYTES, Answer, Ended, Failure, Lambda
 from localcloud.lambdas.nursery import Nursery
+from localcloud.lambdas.scratch import remove_left
 
 IDLE_S = 600.0
 LIMIT = 32  #: processes
@@ -25,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class LambdaPool:
-    """Functions in processes of their own; what they print goes to ``log``.
+    """Functions in processes of their own; what they print goes to ``log``, their temporary files into ``scratch``.
 
     ``preload`` names modules that every process shall have imported at birth. It pays once for what is heavy, but
     such a module sees no function's environment while it is imported: name libraries, not code that reads settings.
@@ -36,14 +38,16 @@ class LambdaPool:
         self,
         *,
         log: Path,
+        scratch: Path,
         preload: Sequence[str] = (),
         fork: bool = sys.platform == "linux",
         limit: int = LIMIT,
         idle_s: float = IDLE_S,
     ) -> None:
-        self._log = log
+        self._log, self._scratch = log, scratch
+        shutil.rmtree(scratch, ignore_errors=True)  # of a cloud that was killed; none of its processes is alive
         self._idle_s = idle_s
-        self._nursery = Nursery(log=log, preload=preload, fork=fork)
+        self._nursery = Nursery(log=log, scratch=scratch, preload=preload, fork=fork)
         self._fleet = Fleet(lambda function: Environment(function, self._nursery), limit=limit)
         self._closed = threading.Event()
         self._tidying = threading.Thread(target=self._tidy, name="lambda-pool", daemon=True)
@@ -89,6 +93,7 @@ class LambdaPool:
         self._nursery.close()
         self._fleet.wait_empty(_CLOSE_S)
         self._tidying.join()
+        remove_left(self._scratch)
 
     def _begin(self, environment: Environment) -> None:
         try:
@@ -103,3 +108,4 @@ class LambdaPool:
         while not self._closed.wait(min(_TIDY_S, self._idle_s)):
             self._fleet.end_idle(time.monotonic() - self._idle_s)
             bound_log(self._log, LOG_LIMIT_BYTES)
+            remove_left(self._scratch)

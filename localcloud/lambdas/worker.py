@@ -8,14 +8,17 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import time
 import uuid
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import NoReturn
 
 from localcloud.lambdas.context import Context
 from localcloud.lambdas.function import Answer, Failure, Lambda
 from localcloud.lambdas.runtime import call, find_handler, refuse
+from localcloud.lambdas.scratch import own_folder
 
 WELL, FAILED = b"+", b"-"
 
@@ -65,9 +68,10 @@ def _tell(pipe: "Connection[bytes, bytes]", answer: Answer) -> None:
 
 def _set_scene(function: Lambda) -> None:
     """Make os.environ exactly what a function may see; what AWS reserves wins over the function's own."""
-    path = os.environ.get("PATH", os.defpath)
+    path, scratch = os.environ.get("PATH", os.defpath), own_folder(Path(os.environ["TMPDIR"]))
     os.environ.clear()
-    os.environ.update({"PATH": path, "LANG": "C.UTF-8", "TZ": "UTC"})
+    os.environ.update({"PATH": path, "LANG": "C.UTF-8", "TZ": "UTC", "TMPDIR": str(scratch)})
+    tempfile.tempdir = None  # the zygote may have asked for the folder already
     os.environ.update(function.environment)
     os.environ.update(
         AWS_LAMBDA_FUNCTION_NAME=function.name,

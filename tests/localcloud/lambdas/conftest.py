@@ -21,7 +21,7 @@ def open_pool(log: Path) -> Iterator[Callable[..., LambdaPool]]:
     before = set(psutil.Process().children(recursive=True))
 
     def make(**wish) -> LambdaPool:
-        pools.append(LambdaPool(log=log, **wish))
+        pools.append(LambdaPool(log=log, scratch=log.with_name("tmp"), **wish))
         return pools[-1]
 
     yield make

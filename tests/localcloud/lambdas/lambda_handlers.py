@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from decimal import Decimal
@@ -68,6 +69,16 @@ def hang(event, _context):
     Path(event["note"]).with_suffix(".new").write_text(json.dumps([os.getpid(), child.pid]), "utf-8")
     Path(event["note"]).with_suffix(".new").rename(event["note"])
     ctypes.PyDLL(None).sleep(600)
+
+
+def scribble(event, _context):
+    """Tell where a temporary file lies, which nobody removes; with ``note`` write it there and die."""
+    with tempfile.NamedTemporaryFile(delete=False) as file:
+        file.write(b"x" * 1000)
+    if "note" in event:
+        Path(event["note"]).write_text(json.dumps([file.name]), "utf-8")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return file.name
 
 
 def leave(event, _context):

@@ -14,6 +14,7 @@ from observing import eventually
 from chalicelib.core.errors import Unreachable
 from localcloud.lambdas.function import REQUEST_LIMIT_BYTES, RESPONSE_LIMIT_BYTES
 from localcloud.lambdas.pool import LOG_LIMIT_BYTES, LambdaPool
+from localcloud.lambdas.scratch import remove_left
 
 EXIT = "Runtime.ExitError"
 
@@ -134,6 +135,34 @@ def test_a_process_that_vanishes_is_told_and_replaced(pool):
 
 def test_a_crash_is_told_by_its_signal(pool):
     assert (EXIT, "Runtime exited with error: signal: segmentation fault") == invoke(pool, named("crash"))
+
+
+def test_each_process_has_temporary_files_of_its_own_which_go_with_the_pool(open_pool, log):
+    pool = open_pool(preload=("lambda_handlers",))
+    files = [Path(call(pool, named("scribble"), {})), Path(call(pool, named("scribble", environment={"A": "1"}), {}))]
+    assert {log.with_name("tmp")} == {file.parents[1] for file in files}
+    assert 2 == len({file.parent for file in files})
+    pool.close()
+    eventually(lambda: remove_left(log.with_name("tmp")) or not any(file.exists() for file in files))
+
+
+def test_the_temporary_files_of_a_process_that_was_killed_go_while_the_pool_lives(open_pool, tmp_path, monkeypatch):
+    monkeypatch.setattr("localcloud.lambdas.pool._TIDY_S", 0.05)
+    pool = open_pool()
+    other = Path(call(pool, named("scene"))["environ"]["TMPDIR"])
+    assert (EXIT, "Runtime exited with error: signal: killed") == invoke(
+        pool, named("scribble"), {"note": str(tmp_path / "note")}
+    )
+    (left,) = pid_in(tmp_path / "note")
+    eventually(lambda: not Path(left).parent.exists())
+    assert other.exists()
+
+
+def test_what_a_cloud_that_was_killed_left_is_gone_at_the_next_start(open_pool, log):
+    left = log.with_name("tmp") / "1" / "etlplus-s3-x"  # a process that lives, and is none of ours
+    left.mkdir(parents=True)
+    open_pool()
+    assert not left.exists()
 
 
 def test_a_process_that_died_while_idle_is_not_used(forking, tmp_path):

@@ -34,6 +34,7 @@ def test_the_environment_is_exactly_the_functions_and_what_lambda_adds(pool, mon
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
         "_HANDLER": "lambda_handlers.scene",
         "LAMBDA_TASK_ROOT": str(Path.cwd()),
+        "TMPDIR": scene["environ"]["TMPDIR"],  # see the tests of the pool
     }
     assert expected == scene["environ"]
     assert sorted(f"{name}={value}" for name, value in expected.items()) == sorted(scene["seen_by_c"])
