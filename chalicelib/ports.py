@@ -223,7 +223,8 @@ class RunQueue(Protocol):
         """Queue runs of ``pipeline`` for objects that are there now; return the ids of those to start, old and new.
 
         Every object version belongs to one run, which is the first that did not fail; a delivery of a version that
-        another run has becomes a run that is skipped for it. A delivery that was taken before queues nothing.
+        another run has becomes a run that is skipped for it. A delivery that was taken before queues nothing. A small
+        object joins a run that still waits; none joins a run that has begun.
         """
         ...
 

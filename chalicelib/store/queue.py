@@ -59,7 +59,7 @@ class _Taking:
     def __init__(self, connection: Connection, pipeline: Pipeline, at: datetime) -> None:
         self._connection, self._pipeline, self._at = connection, pipeline, at
         self._room_bytes = 0
-        self._open: Run | None = None
+        self._open: str | None = None
 
     def runs(self, created: Iterable[ObjectCreated]) -> list[str]:
         """Give each object version to a run, small ones together, or skip it for the run that has it."""
@@ -68,8 +68,8 @@ class _Taking:
             place = {"pipeline": self._pipeline.name, **_place(each.object)}
             holder = self._connection.one(SQL["holder"], **place)
             if holder is None:
-                run_id = self._with_room(each.size_bytes).run_id
-                self._connection.run(SQL["claim"], **place, run_id=run_id)
+                run_id = self._with_room(each.size_bytes)
+                self._connection.run(SQL["claim"], **place, run_id=run_id, size_bytes=each.size_bytes)
                 started.append(run_id)
             else:
                 run_id = holder[0] if self._is_same(each) else self._skipped(holder[0]).run_id
@@ -82,10 +82,16 @@ class _Taking:
         key = {"pipeline": self._pipeline.name, "found": found}
         return created.delivery == found or self._connection.one(SQL["was_found"], **key) is not None
 
-    def _with_room(self, size_bytes: int) -> Run:
+    def _with_room(self, size_bytes: int) -> str:
+        """The run that the next object of this size joins: one that waits already, or a new one."""
+        limit_bytes = self._pipeline.parallel.batch_mb * 1024**2
+        if self._open is None:
+            key = {"pipeline": self._pipeline.name, "digest": self._pipeline.digest(), "at": self._at}
+            self._open, used_bytes = self._connection.one(SQL["joinable"], **key) or (None, 0)
+            self._room_bytes = limit_bytes - used_bytes
         if self._open is None or size_bytes > self._room_bytes:
-            self._open = _queued(self._connection, self._pipeline, Trigger.OBJECT, self._at)
-            self._room_bytes = self._pipeline.parallel.batch_mb * 1024**2
+            self._open = _queued(self._connection, self._pipeline, Trigger.OBJECT, self._at).run_id
+            self._room_bytes = limit_bytes
         self._room_bytes -= size_bytes
         return self._open
 

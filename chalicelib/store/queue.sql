@@ -22,9 +22,20 @@ WHERE o.pipeline = :pipeline AND o.bucket = :bucket AND o.key = :key AND o.versi
 SELECT 1 FROM etl.deliveries WHERE pipeline = :pipeline AND id = :found
 
 -- name: claim
-INSERT INTO etl.run_objects (pipeline, bucket, key, version, run_id)
-VALUES (:pipeline, :bucket, :key, :version, :run_id)
-ON CONFLICT (pipeline, bucket, key, version) DO UPDATE SET run_id = excluded.run_id
+INSERT INTO etl.run_objects (pipeline, bucket, key, version, run_id, size_bytes)
+VALUES (:pipeline, :bucket, :key, :version, :run_id, :size_bytes)
+ON CONFLICT (pipeline, bucket, key, version) DO UPDATE SET run_id = excluded.run_id, size_bytes = excluded.size_bytes
+
+-- name: joinable
+-- The newest run that waits for its first stage, and how large its objects are. Its row stays locked: plan moves a run
+-- out of queued before it reads its objects, so it waits for ours; a run that plan is just moving is passed over. One
+-- that has waited for long does not get on, and may be closed.
+SELECT r.run_id::text, (SELECT coalesce(sum(o.size_bytes), 0)::bigint FROM etl.run_objects o WHERE o.run_id = r.run_id)
+FROM etl.runs r
+WHERE r.pipeline = :pipeline AND r.pipeline_digest = :digest AND r.trigger = 'object'
+  AND r.status = 'queued' AND r.created_at > cast(:at AS timestamptz) - interval '1 minute'
+ORDER BY r.run_id DESC LIMIT 1
+FOR UPDATE OF r SKIP LOCKED
 
 -- name: add_delivery
 INSERT INTO etl.deliveries (id, pipeline, run_id) VALUES (:id, :pipeline, :run_id)
