@@ -8,7 +8,7 @@ from chalicelib.stages.load import load
 from functions.boundary import Payload, boundary
 
 
-@boundary(Stage.LOAD)
+@boundary(Stage.LOAD, "batch")
 def handler(payload: Payload) -> dict[str, Any]:
     """``{run_id, batch}`` -> ``{}``."""
     folder = cloud().folder(payload["run_id"])

@@ -10,7 +10,7 @@ from chalicelib.stages.transform import transform
 from functions.boundary import Payload, boundary
 
 
-@boundary(Stage.TRANSFORM)
+@boundary(Stage.TRANSFORM, "batch")
 def handler(payload: Payload) -> dict[str, Any]:
     """``{run_id, batch}`` -> ``{}``."""
     folder, work = cloud().folder(payload["run_id"]), cloud().work
