@@ -9,7 +9,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.door import BATCH, RECEIVE_LIMIT, SWEEP_MINUTES, VISIBILITY_S
+from infra.door import BATCH, GATHER_S, RECEIVE_LIMIT, SWEEP_MINUTES, VISIBILITY_S
 
 #: Intakes at once: each has a connection of the database.
 INTAKES = 5
@@ -40,7 +40,7 @@ class Queue(Construct):
             sources.SqsEventSource(
                 self.queue,
                 batch_size=BATCH,
-                max_batching_window=cdk.Duration.seconds(1),
+                max_batching_window=cdk.Duration.seconds(GATHER_S),
                 report_batch_item_failures=True,
                 max_concurrency=INTAKES,
             )

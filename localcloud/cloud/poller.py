@@ -1,6 +1,7 @@
 """The poller: hands the queue's messages to intake, as Lambda's event source mapping for SQS does.
 
-A batch of at most ten; an answer deletes what it does not name in ``batchItemFailures``, an error deletes nothing.
+A batch is what is there, at most ``BATCH`` messages; an answer deletes what it does not name in
+``batchItemFailures``, an error deletes nothing.
 What was left rests and comes back: for longer from try to try when intake failed, for a moment when its answer names
 the message, which waiting does not mend. After ``RECEIVE_LIMIT`` tries the queue moves it to its dead-letter queue.
 """
@@ -16,6 +17,8 @@ from infra.door import BATCH
 from localcloud.cloud.address import REGION
 from localcloud.cloud.resources import ACCOUNT, QUEUE
 
+#: What one call gets at most.
+CALL = 10
 #: How long one call waits for messages.
 WAIT_S = 1
 #: After an error of the queue.
@@ -57,9 +60,7 @@ class Poller:
                 self._stopping.wait(PAUSE_S)
 
     def _once(self) -> None:
-        found = self._sqs.receive_message(
-            QueueUrl=self._url, MaxNumberOfMessages=BATCH, WaitTimeSeconds=WAIT_S, AttributeNames=["All"]
-        ).get("Messages", [])
+        found = self._received()
         if not found:
             return
         answer = self._invoke({"Records": [_record(message) for message in found]})
@@ -72,6 +73,17 @@ class Poller:
                 self._sqs.change_message_visibility(**handle, VisibilityTimeout=BROKEN_REST_S)
             else:
                 self._sqs.delete_message(**handle)
+
+    def _received(self) -> list[dict[str, Any]]:
+        found = more = self._receive(CALL, WAIT_S)
+        while more and len(found) < BATCH:
+            more = self._receive(min(CALL, BATCH - len(found)), 0)
+            found += more
+        return found
+
+    def _receive(self, most: int, wait_s: int) -> list[dict[str, Any]]:
+        wish = {"MaxNumberOfMessages": most, "WaitTimeSeconds": wait_s, "AttributeNames": ["All"]}
+        return list(self._sqs.receive_message(QueueUrl=self._url, **wish).get("Messages", []))
 
 
 def _rest_s(message: dict[str, Any]) -> int:

@@ -266,7 +266,7 @@ def test_intake_takes_messages_in_batches_and_leaves_those_that_failed(template)
     ((name, queue),) = [each for each in of_type(template, "SQS::Queue").items() if "RedrivePolicy" in each[1]]
     assert queue["VisibilityTimeout"] >= 6 * functions(template)["intake"]["Timeout"]
     assert arn(name) == mapping["EventSourceArn"]
-    assert (10, 1) == (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"])
+    assert (100, 1) == (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"])
     assert ["ReportBatchItemFailures"] == mapping["FunctionResponseTypes"]
     assert mapping["ScalingConfig"]["MaximumConcurrency"] >= 2
 

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from infra.door import RECEIVE_LIMIT
+from infra.door import BATCH, RECEIVE_LIMIT
 from localcloud.cloud.poller import RESTS_S, Poller
 
 
@@ -26,9 +26,10 @@ class Messages:
         self.rests_s: dict[str, int] = {}
         self.asked_again = threading.Event()
 
-    def receive_message(self, **_wish) -> dict:
-        found, self._found = self._found, []
-        if not found:
+    def receive_message(self, *, MaxNumberOfMessages: int, WaitTimeSeconds: int, **_) -> dict:  # noqa: N803
+        assert MaxNumberOfMessages <= 10  # SQS gives no more
+        found, self._found = self._found[:MaxNumberOfMessages], self._found[MaxNumberOfMessages:]
+        if not found and WaitTimeSeconds:
             self.asked_again.set()
             threading.Event().wait(0.01)
         return {"Messages": found}
@@ -66,3 +67,13 @@ def test_a_message_that_nobody_understands_rests_for_a_moment_and_keeps_no_other
 def test_what_was_taken_is_deleted_and_the_queue_is_asked_again_at_once():
     found = polled(Messages(("good", 1)), {})
     assert (["good"], {}) == (found.deleted, found.rests_s)
+
+
+def test_messages_that_are_there_together_are_taken_together_up_to_a_batch():
+    batches: list[int] = []
+    messages = Messages(*((f"m{number}", 1) for number in range(BATCH + 25)))
+    poller = Poller(messages, "url", lambda event: batches.append(len(event["Records"])) or {})
+    poller.start()
+    assert messages.asked_again.wait(10)
+    poller.stop()
+    assert ([BATCH, 25], BATCH + 25) == (batches, len(messages.deleted))
