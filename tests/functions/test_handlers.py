@@ -199,6 +199,18 @@ def test_a_run_that_ended_for_its_data_is_not_tried_again_by_the_sweep(cloud):
     assert ["held"] == [run["status"] for run in cloud.ended("once_held")]
 
 
+def test_a_run_that_failed_because_something_was_away_is_carried_on_by_the_sweep(cloud):
+    run_id = queued(cloud, "waited", b"id\n1\n")
+    call(functions.plan, run_id=run_id)
+    told = json.dumps({"stage": "load", "error": "Unreachable", "message": "the database does not answer"})
+    caught = {"Error": "Retriable", "Cause": json.dumps({"errorType": "Retriable", "errorMessage": told})}
+    assert "running" == call(functions.record, run_id=run_id, failure=caught)["status"]
+    assert "run_waits" in [event["action"] for event in cloud.remote.run(run_id)["events"]]
+    functions.sweep.handler({}, CONTEXT)
+    (run,) = cloud.ended("waited")
+    assert (run_id, "succeeded", 1) == (run["run_id"], run["status"], run["records_loaded"])
+
+
 def test_a_run_that_is_resumed_keeps_its_plan_whatever_arrived_meanwhile(cloud):
     run_id = queued(cloud, "replanned", b"id\n1\n")
     planned = call(functions.plan, run_id=run_id)
