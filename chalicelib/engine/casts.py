@@ -118,7 +118,7 @@ def _usual(field: Field, text: str, kind: str) -> str | None:
     if kind in ("TIMESTAMP", TIMESTAMPTZ):
         whole = f"NOT contains({text}, ': ') AND NOT contains({text}, ' :')"  # the engine drops what follows a space
         local = f"strlen({text}) = 19 AND {text} LIKE '{_STAMP}' AND {whole}"
-        hours = f"strlen({text}) = 25 AND ({text} LIKE '{_STAMP}+0_:00' OR {text} LIKE '{_STAMP}-0_:00')"
+        hours = f"strlen({text}) = 25 AND {text} LIKE '{_STAMP}_0_:00'"  # the sign, or the cast fails
         shapes = ([local] if field.timezone in (None, "UTC") else []) + ([hours] if field.type.has_timezone else [])
         return f"{text} BETWEEN '0' AND ':' AND ({' OR '.join(f'({shape})' for shape in shapes)})"
     return None

@@ -16,6 +16,8 @@ from chalicelib.postgres.connection import Connection
 
 #: Encoded chunks (20,000 records each) that may wait for the socket.
 DEPTH = 3
+#: What one CopyData message carries: it stays in the processor's cache on its way through driver and server.
+MESSAGE_BYTES = 65_536
 
 
 def copy_into(connection: Connection, statement: str, batches: Iterable[pa.RecordBatch]) -> int:
@@ -73,11 +75,14 @@ class _Encoded:
             raise self.error
         return chunk
 
-    def chunks(self, first: bytes) -> Iterator[bytes]:
-        """All chunks of the COPY, ended in order even after an error."""
-        yield first
-        while (chunk := self._chunks.get()) is not None:
-            yield chunk
+    def chunks(self, first: bytes) -> Iterator[memoryview]:
+        """All chunks of the COPY in messages, ended in order even after an error."""
+        chunk: bytes | None = first
+        while chunk is not None:
+            view = memoryview(chunk)
+            for start in range(0, len(view), MESSAGE_BYTES):
+                yield view[start : start + MESSAGE_BYTES]
+            chunk = self._chunks.get()
 
     def stop(self) -> None:
         """Let the thread end, whatever it waits for."""
