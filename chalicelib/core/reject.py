@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 
@@ -81,13 +82,25 @@ class Reject:
         }
 
     def to_line(self) -> bytes:
-        """The reject as one line of JSON that ``from_line`` reads back exactly."""
-        document = {**self.to_json(), "raw": base64.b64encode(self.raw).decode("ascii")}
-        return json.dumps(document, ensure_ascii=False).encode() + b"\n"
+        """The reject as a line of two JSON texts, itself and its reasons, that ``from_line`` reads back exactly."""
+        raw = base64.b64encode(self.raw).decode("ascii")
+        document = [self.batch, self.object, self.record, self.start, self.end, raw]
+        return json.dumps(document).encode() + b"\t" + _reasons_line(self.reasons) + b"\n"
 
     @classmethod
     def from_line(cls, line: bytes) -> "Reject":
         """Read what ``to_line`` wrote."""
-        document = json.loads(line)
-        reasons = [Reason.from_json(reason) for reason in document["reasons"]]
-        return cls(**{**document, "raw": base64.b64decode(document["raw"]), "reasons": tuple(reasons)})
+        document, reasons = line.split(b"\t")
+        batch, of_object, record, start, end, raw = json.loads(document)
+        return cls(batch, of_object, record, start, end, base64.b64decode(raw), _reasons_of_line(reasons))
+
+
+@lru_cache
+def _reasons_line(reasons: tuple[Reason, ...]) -> bytes:
+    """The reasons as JSON; thousands of rejects share a few."""
+    return json.dumps([reason.to_json() for reason in reasons]).encode()
+
+
+@lru_cache
+def _reasons_of_line(line: bytes) -> tuple[Reason, ...]:
+    return tuple(map(Reason.from_json, json.loads(line)))

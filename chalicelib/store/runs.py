@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from chalicelib.core.errors import NotFound, Refused
@@ -123,6 +124,9 @@ class PostgresRuns:
         return [{"rule": row[0], "column": row[1], "message": row[2], "records": row[3]} for row in rows]
 
 
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
 def _reject(row: Row) -> Reject:
     reasons = tuple(map(Reason.from_json, row[6]))
     return Reject(row[0], row[1], row[2], row[3], row[4], bytes(row[5]), reasons)
@@ -133,8 +137,6 @@ def _copy_lines(run_id: str, rejects: Iterable[Reject], counter: list[int]) -> I
     for number, reject in enumerate(rejects, start=1):
         counter[0] = number
         numbers = [str(v) if v is not None else "\\N" for v in (reject.record, reject.start, reject.end)]
-        told = [{k: v and storable(v) for k, v in reason.items()} for reason in reject.to_json()["reasons"]]
-        reasons = json.dumps(told, ensure_ascii=False).replace("\\", "\\\\")
         fields = [
             run_id,
             str(number),
@@ -142,15 +144,21 @@ def _copy_lines(run_id: str, rejects: Iterable[Reject], counter: list[int]) -> I
             _copied(reject.object),
             *numbers,
             "\\\\x" + reject.raw.hex(),
-            reasons,
+            _copied_reasons(reject.reasons),
         ]
         yield "\t".join(fields).encode() + b"\n"
 
 
+@lru_cache
+def _copied_reasons(reasons: tuple[Reason, ...]) -> str:
+    """The reasons as a field of COPY's text format; thousands of rejects share a few."""
+    told = [{k: v and storable(v) for k, v in reason.to_json().items()} for reason in reasons]
+    return json.dumps(told, ensure_ascii=False).replace("\\", "\\\\")
+
+
 def _copied(text: str) -> str:
     """The text as a field of COPY's text format."""
-    escapes = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
-    return "".join(escapes.get(character, character) for character in storable(text))
+    return storable(text).translate(_ESCAPES)
 
 
 def _chunks(first: bytes, lines: Iterator[bytes]) -> Iterator[bytes]:
