@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from chalicelib.core.counts import Counts
+from chalicelib.core.counts import Counts, Written
 from chalicelib.core.delivery import ObjectCreated
 from chalicelib.core.dialect import Dialect
 from chalicelib.core.ledger import LedgerEntry
@@ -139,19 +139,30 @@ class Publication(BatchSink, Protocol):
 
     #: The run that already loaded these objects, or None. When set, nothing may be written.
     duplicate_of: str | None
+    #: Whether that run loaded newer versions of them.
+    superseded: bool
     #: The entry of this very run, if an earlier attempt published it. When set, nothing may be written.
     done: LedgerEntry | None
 
-    def insert_staged(self, plan: Plan, manifest: Manifest) -> int:
-        """Insert what load staged; return the row count.
+    def check_staged(self, plan: Plan, manifest: Manifest) -> int:
+        """Check that staging holds all that load put there; return the row count.
 
         Raises:
             StagingLost: if the markers or the rows are not all there.
         """
         ...
 
+    def write_staged(self, plan: Plan, manifest: Manifest) -> Written:
+        """Write what stands in staging into the table as its write mode says; return what became of each record.
+
+        Raises:
+            Held: if the table's own constraints refuse them, or its keys are not unique.
+            BrokenLaw: if a statement did not do what was decided.
+        """
+        ...
+
     def seal(self, plan: Plan, counts: Counts) -> LedgerEntry:
-        """Hash what was written, count it independently, move the table's hash and complete the ledger row.
+        """Move the table's hash by what was written, keep within the bounds of ``keep``, complete the ledger row.
 
         Raises:
             BrokenLaw: if the rows found are not those that ``counts`` says were loaded and updated.
@@ -172,6 +183,10 @@ class Target(Protocol):
 
     def loaded_by(self, table: TableName, pipeline: str, objects: Sequence[ObjectVersion]) -> dict[ObjectVersion, str]:
         """Which of ``objects`` this pipeline already loaded into the table, with the id of the run that did."""
+        ...
+
+    def newer_of(self, table: TableName, pipeline: str, objects: Sequence[ObjectVersion]) -> dict[ObjectVersion, str]:
+        """Which of ``objects`` this pipeline loaded a newer version of, with the id of the run that did."""
         ...
 
     def staging(self, plan: Plan) -> BatchSink:

@@ -6,10 +6,14 @@ Out: ``produced = loaded + updated + unchanged + late``
 ``kept = produced``, unless a run-scope step changes the cardinality and reports its own (in, out). ``read`` comes from
 a counter of its own (record terminators outside quotes), never from adding up the others; the out side comes from
 the publish statements' own row counts.
+
+A record that only publish turned away (it gave way to another record of its key, say) is late there. Once the law is
+proved, ``settled`` counts it with what it met, so that for people ``read = loaded + updated + unchanged + filtered +
+deduplicated + rejected``. ``removed`` are rows that the publish took away; no equation has them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from chalicelib.core.errors import BrokenLaw
@@ -38,9 +42,39 @@ class Counts:
     updated: int = 0
     unchanged: int = 0
     late: int = 0
+    removed: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Counts)))
+
+    def written(self, written: "Written") -> "Counts":
+        """These counts with the out side that a publish reports."""
+        return replace(
+            self,
+            loaded=written.loaded,
+            updated=written.updated,
+            unchanged=written.unchanged,
+            late=self.late + written.deduplicated,
+            removed=written.removed,
+        )
+
+    def settled(self, *, deduplicated: int = 0, rejected: int = 0) -> "Counts":
+        """These counts with late records where people look for them; both equations hold as before.
+
+        Only for records that were read: what a run-scope step made has no place on the way in and stays late.
+
+        >>> Counts(read=3, kept=3, produced=3, loaded=2, late=1).settled(deduplicated=1).deduplicated
+        1
+        """
+        late = deduplicated + rejected
+        return replace(
+            self,
+            kept=self.kept - late,
+            produced=self.produced - late,
+            late=self.late - late,
+            deduplicated=self.deduplicated + deduplicated,
+            rejected=self.rejected + rejected,
+        )
 
     def to_json(self) -> dict[str, int]:
         """Each count under its public name, ``records_<count>``."""
@@ -50,6 +84,22 @@ class Counts:
     def from_json(cls, document: Mapping[str, Any]) -> "Counts":
         """Read what ``to_json`` wrote; a missing count is 0."""
         return cls(*(int(document.get(f"records_{f.name}") or 0) for f in fields(cls)))
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the statements of one publish did, by their own row counts.
+
+    Each record that was produced is ``loaded`` (a new row), ``updated`` (it changed a row, or took it away),
+    ``unchanged`` (the table knew it already) or ``deduplicated`` (it gave way to a higher record of its key).
+    ``removed`` counts rows that are no longer there, or no longer current.
+    """
+
+    loaded: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deduplicated: int = 0
+    removed: int = 0
 
 
 #: No records at all.

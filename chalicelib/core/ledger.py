@@ -43,12 +43,17 @@ class TableHash:
         return cls(int(text[:16], 16), int(text[16:], 16), rows)
 
 
+#: The hash of no rows.
+NO_ROWS = TableHash()
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
     """One publish: which run wrote how many rows into which table, and the table's hash after it.
 
     ``number`` is the ``_etl_run`` of the rows it wrote. ``counts`` are the run's final ones: they stand here because a
-    run whose COMMIT was answered to nobody finds its outcome in the ledger.
+    run whose COMMIT was answered to nobody finds its outcome in the ledger. ``notes`` are sentences for people about
+    what the publish did besides.
     """
 
     number: int
@@ -59,3 +64,4 @@ class LedgerEntry:
     table_hash: TableHash
     published_at: datetime
     counts: Counts = NONE
+    notes: tuple[str, ...] = ()

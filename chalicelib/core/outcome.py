@@ -78,6 +78,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """Nothing to do: the run ``of`` loaded the same objects."""
+    """Nothing to do: the run ``of`` loaded the same objects, or newer versions of them (``superseded``)."""
 
     of: str
+    superseded: bool = False

@@ -10,6 +10,8 @@ from chalicelib.core.types import ColumnType
 
 #: The column of a record's number among the columns of a batch of clean records.
 LINE = "_etl_line"
+#: The column that says whether a record takes its key's row away, where the target has ``delete_when``.
+DELETED = "_etl_deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +58,17 @@ class CatalogueColumn:
 class TableShape:
     """An existing relation: its columns in order, without our provenance, and its user triggers.
 
-    ``is_table`` is false for a view, a foreign table and the like, which nobody can COPY into safely.
+    ``is_table`` is false for a view, a foreign table and the like, which nobody can COPY into safely. ``unique`` has
+    the columns of each unique index. ``unswappable`` says why the table cannot be replaced by another of the same make,
+    or is None.
     """
 
     columns: tuple[CatalogueColumn, ...]
     has_provenance: bool
     is_table: bool = True
     triggers: tuple[str, ...] = ()
+    unique: tuple[tuple[str, ...], ...] = ()
+    unswappable: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,5 +95,14 @@ class Plan:
 
         An interrupted COPY must be taken back, so the rows of two objects must be told apart.
         """
-        told_apart = self.pipeline.target.provenance or len(self.objects) == 1
-        return told_apart and not any(column.type.travels_as_text for column in self.columns)
+        target = self.pipeline.target
+        only_adds = target.write == "append" and target.on_new_version == "add"
+        told_apart = target.provenance or len(self.objects) == 1
+        return only_adds and told_apart and not any(column.type.travels_as_text for column in self.columns)
+
+    @property
+    def carried(self) -> tuple[TargetColumn, ...]:
+        """The columns that records carry as far as staging: those that are written, and ``DELETED`` where asked for."""
+        if self.pipeline.target.delete_when is None:
+            return self.columns
+        return (*self.columns, TargetColumn(DELETED, ColumnType("boolean")))

@@ -7,11 +7,13 @@ Its levels, from the inside out: every field as text; each cast to its type, wit
 from dataclasses import dataclass, replace
 
 from chalicelib.core.pipeline import Pipeline, Sql
-from chalicelib.core.plan import Field, TargetColumn
+from chalicelib.core.plan import DELETED, Field, TargetColumn
 from chalicelib.core.reject import Reason, Severity
+from chalicelib.core.types import ColumnType
 from chalicelib.engine.casts import carrier, cast
 from chalicelib.ports import SqlParser
 from chalicelib.relations.binding import bound
+from chalicelib.relations.expression import expression
 from chalicelib.relations.names import distinct, known
 from chalicelib.relations.relation import FATE, Broken, Column, Relation, failed, quoted, value_of
 from chalicelib.rules import RECORD_RULES
@@ -82,9 +84,21 @@ def compile_program(
     broken = [*_record_rules(pipeline, relation, parser), *_table_rules(columns, relation)]
     relation = relation.reject([b for b in broken if b.reason.severity is not Severity.WARN])
     relation = _fit(relation, columns, parser)
+    if pipeline.target.delete_when is not None:
+        relation = _deleting(pipeline.target.delete_when, relation, parser)
+        columns = (*columns, TargetColumn(DELETED, ColumnType("boolean")))
     warn, causes = _warnings(relation, [b for b in broken if b.reason.severity is Severity.WARN])
     outputs = ", ".join([*(quoted(c.name) for c in columns), FATE, f"{warn} AS {WARN}"])
     return Program(f"SELECT {outputs} FROM {relation.source} AS input", columns, causes, gathers)
+
+
+def _deleting(condition: str, relation: Relation, parser: SqlParser) -> Relation:
+    """Say of each record whether it takes its key's row away; one for which the condition fails is a reject."""
+    place = "target.delete_when"
+    holds = f"TRY(coalesce(CAST({expression(condition, parser, place)} AS BOOLEAN), false))"  # NULL only if it fails
+    relation.bind(holds, parser, place)
+    level = relation.select([*((c, quoted(c.name)) for c in relation.columns), (Column(DELETED, "BOOLEAN"), holds)])
+    return level.reject([Broken(failed(DELETED), Reason("delete_when", f"{condition} fails for this record"))])
 
 
 def _casts(fields: tuple[Field, ...], parser: SqlParser) -> Relation:

@@ -6,10 +6,13 @@ from difflib import get_close_matches
 
 from chalicelib.core.dialect import Dialect
 from chalicelib.core.errors import Held, InvalidPipeline, Refused
+from chalicelib.core.manifest import ObjectVersion
 from chalicelib.core.outcome import Duplicate
 from chalicelib.core.pipeline import Pipeline, Rename
+from chalicelib.core.pipeline import Target as TargetDocument
 from chalicelib.core.plan import Field, Plan, Sample, TableShape, TargetColumn
 from chalicelib.core.types import ColumnType
+from chalicelib.core.writing import data_shape, keyed, writing_notes
 from chalicelib.engine.casts import made_type
 from chalicelib.engine.inference import data_records, decide_dialect, head_records, infer_type
 from chalicelib.engine.program import compile_program, compile_steps
@@ -33,13 +36,16 @@ def plan(run_id: str, pipeline: Pipeline, *, source: Source, target: Target) -> 
     """
     target.prepare()
     table = pipeline.target.table
-    shape = _writable(target.shape(table), str(table))
+    shape = _writable(target.shape(table), pipeline.target)
     versions = source.find()
     loaded = target.loaded_by(table, pipeline.name, versions) if shape else {}  # a table that is gone holds nothing
     left = [version for version in versions if loaded.get(version, run_id) == run_id]  # ours may have gone through
     if not left:
         return Duplicate(next(iter(loaded.values())))
-    versions = left
+    newer = target.newer_of(table, pipeline.name, left) if shape and pipeline.target.keeps_order else {}
+    versions = [version for version in _newest(pipeline, left) if version not in newer]
+    if not versions:
+        return Duplicate(next(iter(newer.values())), superseded=True)
     samples = [source.sample(version) for version in versions]
     read = _read(samples[0], pipeline, shape, versions[0].uri)
     for version, sample in zip(versions[1:], samples[1:], strict=True):
@@ -54,7 +60,7 @@ def plan(run_id: str, pipeline: Pipeline, *, source: Source, target: Target) -> 
         fields=read.fields,
         columns=columns,
         create=shape is None,
-        notes=_notes(read, shape, columns, str(table)),
+        notes=_notes(read, shape, columns, pipeline.target),
     )
 
 
@@ -144,7 +150,8 @@ def _columns(pipeline: Pipeline, read: _Read, shape: TableShape | None, size_byt
         if gathers and size_bytes > RUN_SCOPE_LIMIT_BYTES:
             limit = RUN_SCOPE_LIMIT_BYTES // 1024**2
             raise Refused(f"a sql step needs the whole run at once, {size_bytes >> 20:,} MB; the limit is {limit:,} MB")
-        columns = _matched(relation.columns, shape, pipeline) if shape else _made(relation.columns, read)
+        matched = _matched(relation.columns, shape, pipeline) if shape else _made(relation.columns, read)
+        columns = keyed(pipeline.target, matched)
         compile_program(pipeline, read.fields, columns, sql)
     return columns
 
@@ -188,12 +195,21 @@ def _matched(columns: Sequence[Column], shape: TableShape, pipeline: Pipeline) -
     return tuple(matched)
 
 
-def _writable(shape: TableShape | None, table: str) -> TableShape | None:
+def _newest(pipeline: Pipeline, versions: Sequence[ObjectVersion]) -> Sequence[ObjectVersion]:
+    """Of several versions of one object the newest, where it makes the others void; else all of them."""
+    if not pipeline.target.keeps_order:
+        return versions
+    last = {(version.bucket, version.key): version for version in versions}  # they come in order
+    return list(last.values())
+
+
+def _writable(shape: TableShape | None, target: TargetDocument) -> TableShape | None:
+    table = target.table
     if shape is not None and not shape.is_table:
         raise Refused(f"{table} is no plain table; name a table, or load into another one")
     if shape is not None and shape.triggers:
         raise Refused(f"{table} has the trigger {shape.triggers[0]}, which could change what is loaded; load elsewhere")
-    return shape
+    return data_shape(target, shape) if shape is not None else None
 
 
 def _same_header(sample: Sample, read: _Read, uri: str) -> None:
@@ -205,8 +221,10 @@ def _same_header(sample: Sample, read: _Read, uri: str) -> None:
         raise Held(f"{uri} has another header ({', '.join(first)}) than the first object ({', '.join(names)})")
 
 
-def _notes(read: _Read, shape: TableShape | None, columns: Sequence[TargetColumn], table: str) -> tuple[str, ...]:
-    dialect = read.dialect
+def _notes(
+    read: _Read, shape: TableShape | None, columns: Sequence[TargetColumn], target: TargetDocument
+) -> tuple[str, ...]:
+    dialect, table = read.dialect, target.table
     shown = {"\t": "tab"}.get(dialect.delimiter, dialect.delimiter)
     notes = [f"delimiter {shown}, {'a header' if dialect.header else 'no header'}"]
     if shape is None and columns:
@@ -215,4 +233,5 @@ def _notes(read: _Read, shape: TableShape | None, columns: Sequence[TargetColumn
         notes.append("no record to infer types from: no table is created yet")
     if shape is not None and not shape.has_provenance:
         notes.append(f"{table} gets the columns _etl_run, _etl_object and _etl_line")
+    notes += writing_notes(target, shape)
     return tuple(notes)

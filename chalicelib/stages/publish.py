@@ -1,10 +1,9 @@
 """Publish: make a run's records visible, all of them or none."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from chalicelib.core.codec import from_json
-from chalicelib.core.counts import prove_in, prove_out
+from chalicelib.core.counts import Counts, Written, prove_in, prove_out
 from chalicelib.core.errors import Held
 from chalicelib.core.folder import outcome_key
 from chalicelib.core.manifest import Manifest
@@ -35,17 +34,25 @@ def publish(
         if publication.done is not None:
             return Published(publication.done, publication.done.counts)
         if publication.duplicate_of is not None:
-            return Duplicate(publication.duplicate_of)
+            return Duplicate(publication.duplicate_of, superseded=publication.superseded)
         if copy is not None:
             copy(publication)
+        else:
+            publication.check_staged(plan, manifest)
         done = transformed(plan, manifest, work)
-        rows = publication.insert_staged(plan, manifest) if copy is None else done.written
+        written = publication.write_staged(plan, manifest) if copy is None else Written(loaded=done.written)
         judge(plan.pipeline, done)
-        prove_in(done.counts, cardinality=done.cardinality)
-        counts = replace(done.counts, loaded=rows)
-        prove_out(counts)
+        counts = proved(done, written)
         entry = publication.seal(plan, counts)
     return Published(entry, counts, done.broken)
+
+
+def proved(done: Transformed, written: Written) -> Counts:
+    """The run's final counts, once the law holds for what transform did and what publish wrote."""
+    counts = done.counts.written(written)
+    prove_in(counts, cardinality=done.cardinality)
+    prove_out(counts)
+    return counts if done.cardinality else counts.settled(deduplicated=written.deduplicated)
 
 
 def transformed(plan: Plan, manifest: Manifest, work: ObjectStore) -> Transformed:

@@ -167,9 +167,30 @@ MISTAKES = [  # written, instead of it, and what is said
      '27:10: target.table: the schema "etl" is reserved; choose another, such as public'),
     ("table: sales.orders", "table:",
      "27:3: target.table: expected text, found nothing; write a value or remove the key"),
-    ("  table:", "  write: merge\n  table:", '27:10: target.write: "merge" is not there yet; allowed today: append'),
+    ("  table:", "  write: merge\n  table:",
+     "27:10: target.write: merge needs keys, the columns that tell rows apart; add keys: [id], say"),
     ("  table:", "  write: apend\n  table:", '27:10: target.write: "apend" is not allowed; did you mean "append"?'),
-    ("  table:", "  keys: [a]\n  table:", "27:3: target.keys: this key is not there yet; remove it"),
+    ("  table:", "  keys: [a]\n  table:",
+     ("27:9: target.keys: keys means nothing when the write mode is append; "
+      "remove it, or write merge or scd2")),
+    ("  table:", "  write: megre\n  keys: [a]\n  table:",
+     '27:10: target.write: "megre" is not allowed; did you mean "merge"?'),
+    ("  table:", "  write: merge\n  keys: [a]\n  order_by: a\n  table:",
+     ('29:13: target.order_by: "a" is one of the keys, so it is equal where it should tell records apart; '
+      "name another column")),
+    ("  table:", "  write: scd2\n  keys: [a, is_current]\n  table:",
+     '28:13: target.keys[1]: "is_current" is a column that scd2 keeps by itself; name another column'),
+    ("  table:", "  write: merge\n  keys: [a]\n  effective_at: b\n  table:",
+     ("29:17: target.effective_at: effective_at means nothing when the write mode is merge; "
+      "remove it, or write scd2")),
+    ("  table:", "  write: replace\n  on_new_version: replace\n  table:",
+     ("28:19: target.on_new_version: on_new_version means nothing when the write mode is replace; "
+      "remove it, or write append")),
+    ("  table:", "  on_new_version: replace\n  provenance: false\n  table:",
+     ("27:19: target.on_new_version: on_new_version: replace finds an object's rows by their provenance; "
+      "remove provenance: false")),
+    ("  table:", "  keep: {runs: -1}\n  table:",
+     "27:16: target.keep.runs: -1 is too small; the smallest allowed is 0"),
     ("type: object", "type: schedule", '29:12: triggers[0].type: "schedule" is not there yet; allowed today: object'),
     ("batch_mb: 32", "batch_mb: 0", "30:22: parallel.batch_mb: 0 is too small; the smallest allowed is 1"),
     ("batch_mb: 32", 'batch_mb: "32"', ('30:22: parallel.batch_mb: expected a whole number, found the text "32"; '

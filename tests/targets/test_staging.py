@@ -21,7 +21,8 @@ def stage(target, of):
 
 def publish_staged(target, of):
     with target.publication(of) as publication:
-        assert 6 == publication.insert_staged(of, manifest(of))
+        publication.check_staged(of, manifest(of))
+        assert 6 == publication.write_staged(of, manifest(of)).loaded
         return publication.seal(of, wrote(6))
 
 
@@ -100,7 +101,7 @@ def test_text_that_is_no_number_in_the_target_holds_the_run(database, target):
     of = plan(columns={"a": "bigint", "b": "numeric"})
     target.staging(of).write(of, Batch(1, of.objects[0], 1), [records(1, 1)])
     with pytest.raises(Held, match="invalid input syntax for type numeric"), target.publication(of) as publication:
-        publication.insert_staged(of, manifest(of))
+        publication.write_staged(of, manifest(of))
     assert [[None]] == query(database, "SELECT to_regclass('t')")
 
 

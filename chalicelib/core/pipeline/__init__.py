@@ -28,11 +28,11 @@ from chalicelib.core.pipeline.rules import (
 )
 from chalicelib.core.pipeline.source import CsvFormat, FileSource, S3Source, Source
 from chalicelib.core.pipeline.steps import Derive, Filter, Rename, Sql, Step, Trim, rename_faults
-from chalicelib.core.pipeline.target import Target
+from chalicelib.core.pipeline.target import HISTORY, Keep, Target
 from chalicelib.core.words import quoted
 
 __all__ = [
-    "Column", "CsvFormat", "Derive", "Expr", "FileSource", "Filter", "In", "Limits", "NotNull",
+    "HISTORY", "Column", "CsvFormat", "Derive", "Expr", "FileSource", "Filter", "In", "Keep", "Limits", "NotNull",
     "ObjectTrigger", "Parallel", "Pipeline", "RecordRule", "RejectRatio", "Rename", "RowCount", "Rule",
     "RunRule", "S3Source", "Source", "Sql", "Step", "Target", "Trim", "json_schema",
 ]  # fmt: skip

@@ -82,4 +82,5 @@ ColumnName = Annotated[
     Field(description="A column's name: at most 63 bytes, case kept, not beginning with _etl_."),
 ]
 ColumnNames = Annotated[tuple[ColumnName, ...], Field(min_length=1, max_length=1600), AfterValidator(_distinct)]
+SomeColumnNames = Annotated[tuple[ColumnName, ...], Field(max_length=1600), AfterValidator(_distinct)]
 Text = Annotated[StrictStr, AfterValidator(_written)]

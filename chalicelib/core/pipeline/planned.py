@@ -13,10 +13,5 @@ PLANNED = frozenset({
     "source.format.type=parquet",
     "source.incremental",
     "target.contract",
-    "target.keep",
-    "target.keys",
-    "target.write=merge",
-    "target.write=replace",
-    "target.write=scd2",
     "triggers[].type=schedule",
 })  # fmt: skip

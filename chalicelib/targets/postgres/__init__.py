@@ -15,7 +15,8 @@ from chalicelib.postgres.migrate import migrate
 from chalicelib.postgres.session import Session
 from chalicelib.postgres.statements import statements
 from chalicelib.targets.postgres.catalogue import relation, shape
-from chalicelib.targets.postgres.publication import LOCK_TIMEOUT_S, PostgresPublication, entry, identity
+from chalicelib.targets.postgres.claims import entry, identity, loader, superseder
+from chalicelib.targets.postgres.publication import LOCK_TIMEOUT_S, PostgresPublication
 from chalicelib.targets.postgres.staging import Staging, drop_staging
 from chalicelib.targets.postgres.table_hash import hash_rows
 
@@ -41,15 +42,17 @@ class PostgresTarget:
 
     def loaded_by(self, table: TableName, pipeline: str, objects: Sequence[ObjectVersion]) -> dict[ObjectVersion, str]:
         """Which of ``objects`` are in the ledger already, with the run that loaded each."""
-        found = {}
         connection = self._session.connection()
         with translated(table):
-            for version in objects:
-                key = {"table_name": str(table), "pipeline": pipeline}
-                row = connection.one(SQL["loaded_by"], **key, **identity(version))
-                if row:
-                    found[version] = str(row[0])
-        return found
+            found = {version: loader(connection, table, pipeline, version) for version in objects}
+        return {version: run_id for version, run_id in found.items() if run_id is not None}
+
+    def newer_of(self, table: TableName, pipeline: str, objects: Sequence[ObjectVersion]) -> dict[ObjectVersion, str]:
+        """Which of ``objects`` have a newer version in the ledger, with the run that loaded it."""
+        connection = self._session.connection()
+        with translated(table):
+            found = {version: superseder(connection, table, pipeline, version) for version in objects}
+        return {version: run_id for version, run_id in found.items() if run_id is not None}
 
     def staging(self, plan: Plan) -> Staging:
         """The run's staging table as a sink."""

@@ -32,9 +32,50 @@ JOIN etl_target.objects o ON o.id = lo.object_id
 WHERE lo.table_name = :table_name AND lo.pipeline = :pipeline
   AND o.bucket = :bucket AND o.key = :key AND o.version = :version
 
+-- name: newer_version
+-- The run that loaded a newer version of an object into a table for a pipeline.
+SELECT l.run_id::text
+FROM etl_target.ledger_objects lo
+JOIN etl_target.ledger l ON l.number = lo.ledger_number
+JOIN etl_target.objects o ON o.id = lo.object_id
+WHERE lo.table_name = :table_name AND lo.pipeline = :pipeline
+  AND o.bucket = :bucket AND o.key = :key AND o.last_modified > :last_modified
+ORDER BY o.last_modified DESC, o.id DESC LIMIT 1
+
+-- name: other_versions
+-- The versions of an object that a pipeline loaded into a table before.
+SELECT o.id FROM etl_target.ledger_objects lo
+JOIN etl_target.objects o ON o.id = lo.object_id
+JOIN etl_target.objects mine ON mine.bucket = o.bucket AND mine.key = o.key AND mine.id <> o.id
+WHERE lo.table_name = :table_name AND lo.pipeline = :pipeline AND mine.id = ANY(cast(:objects AS int[]))
+
+-- name: find_images
+-- The newest table of before-images with these columns.
+SELECT id FROM etl_target.images
+WHERE table_name = :table_name AND columns = cast(:columns AS jsonb) ORDER BY id DESC LIMIT 1
+
+-- name: add_images
+INSERT INTO etl_target.images (table_name, columns) VALUES (:table_name, cast(:columns AS jsonb)) RETURNING id
+
+-- name: note_kept
+UPDATE etl_target.ledger SET kept = :kept, kept_bytes = :kept_bytes WHERE number = :number
+
+-- name: beyond_bounds
+-- The publishes of which too much is kept, the oldest first.
+SELECT number, kept FROM (
+    SELECT number, kept, row_number() OVER newest AS rank, sum(kept_bytes) OVER newest AS bytes
+    FROM etl_target.ledger WHERE table_name = :table_name AND kept IS NOT NULL
+    WINDOW newest AS (ORDER BY number DESC)
+) AS held
+WHERE rank > :runs OR bytes > :bytes
+ORDER BY number
+
+-- name: forget_kept
+UPDATE etl_target.ledger SET kept = NULL, kept_bytes = NULL WHERE number = :number
+
 -- name: entry_of_run
 -- The ledger entry of a run that has published.
-SELECT number, run_id::text, pipeline, table_name, rows_written, hash_after, rows_after, published_at, counts
+SELECT number, run_id::text, pipeline, table_name, rows_written, hash_after, rows_after, published_at, counts, notes
 FROM etl_target.ledger
 WHERE run_id = :run_id
 
@@ -42,9 +83,9 @@ WHERE run_id = :run_id
 -- What the publish did, written in its own transaction.
 UPDATE etl_target.ledger
 SET published_at = clock_timestamp(), table_version = :table_version, rows_written = :rows_written, hash_written = :hash_written, hash_after = :hash_after, rows_after = :rows_after,
-    counts = cast(:counts AS jsonb)
+    counts = cast(:counts AS jsonb), notes = cast(:notes AS jsonb)
 WHERE number = :number
-RETURNING number, run_id::text, pipeline, table_name, rows_written, hash_after, rows_after, published_at, counts
+RETURNING number, run_id::text, pipeline, table_name, rows_written, hash_after, rows_after, published_at, counts, notes
 
 -- name: table_hash
 -- The table's hash as of the last publish. No row if another table stands under its name now.

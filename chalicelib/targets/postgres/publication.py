@@ -9,18 +9,22 @@ from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 
-from chalicelib.core.counts import Counts
+from chalicelib.core.counts import Counts, Written
 from chalicelib.core.errors import BrokenLaw, PlanStale
 from chalicelib.core.ledger import LedgerEntry, TableHash
 from chalicelib.core.manifest import Batch, Manifest, ObjectVersion
-from chalicelib.core.plan import LINE, Plan, TableShape, TargetColumn
+from chalicelib.core.plan import LINE, Plan, TableShape
 from chalicelib.core.types import ColumnType
-from chalicelib.postgres.connection import Connection, Row
+from chalicelib.core.writing import history_columns
+from chalicelib.postgres.connection import Connection
 from chalicelib.postgres.identifiers import quote
 from chalicelib.postgres.statements import statements
 from chalicelib.targets.postgres.catalogue import add_provenance, create_table, relation, shape
+from chalicelib.targets.postgres.claims import claim, entry, superseder
 from chalicelib.targets.postgres.copy import copy_into, with_constants
-from chalicelib.targets.postgres.staging import drop_staging, staging_table, verify_staged
+from chalicelib.targets.postgres.images import prune
+from chalicelib.targets.postgres.modes import MODES, Change, Writing
+from chalicelib.targets.postgres.staging import drop_staging, verify_staged
 from chalicelib.targets.postgres.table_hash import hash_rows
 
 SQL = statements("chalicelib.targets.postgres", "ledger.sql")
@@ -36,6 +40,7 @@ class PostgresPublication:
         self, connection: Connection, plan: Plan, objects: Mapping[ObjectVersion, int], *, lock_timeout_s: float
     ) -> None:
         self.duplicate_of: str | None = None
+        self.superseded = False
         self.done: LedgerEntry | None = None
         self.sealed = False
         self._connection = connection
@@ -45,6 +50,8 @@ class PostgresPublication:
         self._created = False
         self._before = TableHash()
         self._hashed: list[tuple[str, str]] = []
+        self._change: Change | None = None
+        self._locked: tuple[TableHash, int] | None = None
         self._open(plan)
 
     def write(self, plan: Plan, batch: Batch, records: Iterable[pa.RecordBatch]) -> int:
@@ -69,55 +76,58 @@ class PostgresPublication:
             self._take_back(plan, batch)
             raise
 
-    def insert_staged(self, plan: Plan, manifest: Manifest) -> int:
-        """Insert what load staged, cast where it travelled as text; return the server's row count."""
-        verify_staged(self._connection, plan, manifest)
-        columns = [(quote(column.name), _unstaged(column)) for column in plan.columns]
-        if plan.pipeline.target.provenance:
-            columns += [
-                ("_etl_run", str(self._number)),
-                ("_etl_object", "b.object_id"),
-                ("_etl_line", f"s.{LINE}"),
-            ]
-        self._connection.run(
-            f"INSERT INTO {relation(plan.table)} ({', '.join(name for name, _ in columns)})"
-            f" SELECT {', '.join(value for _, value in columns)} FROM {staging_table(plan.run_id)} AS s"
-            " JOIN unnest(:batches::int[], :objects::int[]) AS b (batch, object_id) ON b.batch = s._etl_batch",
-            batches=[batch.number for batch in manifest.batches],
-            objects=[self._objects[batch.object] for batch in manifest.batches],
-        )
-        inserted = int(self._connection.row_count)
+    def check_staged(self, plan: Plan, manifest: Manifest) -> int:
+        """Check that staging holds what load put there; return the row count."""
+        return verify_staged(self._connection, plan, manifest)
+
+    def write_staged(self, plan: Plan, manifest: Manifest) -> Written:
+        """Write what stands in staging as the write mode says; return what became of each record."""
+        if plan.pipeline.target.keeps_order:  # before the table itself may be another
+            self._locked = self._locked_hash(plan)
+        objects = {batch.number: self._objects[batch.object] for batch in manifest.batches}
+        writing = Writing(self._connection, plan, self._number, objects, self._hashed)
+        self._change = MODES[plan.pipeline.target.write](writing) if self._hashed else Change(Written())
         drop_staging(self._connection, plan.run_id)
-        return inserted
+        return self._change.written
 
     def seal(self, plan: Plan, counts: Counts) -> LedgerEntry:
-        """Hash and count what this run wrote, move the table's hash, complete the ledger row."""
+        """Move the table's hash by what was written, prune what is kept, complete the ledger row.
+
+        What a direct COPY wrote is found, hashed and counted here; the other ways have done so as they wrote.
+        """
         rows_written = counts.loaded + counts.updated
-        written = TableHash()
-        if self._hashed:
-            written = hash_rows(self._connection, relation(plan.table), self._hashed, where=self._mine(plan))
-        if written.rows != rows_written:
-            raise BrokenLaw(
-                f"{plan.table}: the statements wrote {rows_written:,} rows, {written.rows:,} are found;"
-                " nothing was published",
-            )
-        before, version = self._locked_hash(plan) if self._hashed else (TableHash(), 0)
-        after = before + written
+        change = self._change or self._copied(plan, rows_written)
+        before, version = self._locked or (self._locked_hash(plan) if self._hashed else (TableHash(), 0))
+        after = change.added if change.anew else before - change.taken + change.added
         if self._hashed:
             key = {"table_name": str(plan.table), "relation": relation(plan.table), "version": version + 1}
             self._connection.run(SQL["set_table_hash"], **key, hash=str(after), row_count=after.rows)
+        notes = prune(self._connection, plan.table, plan.pipeline.target.keep)
         row = self._connection.one(
             SQL["complete_entry"],
             number=self._number,
             table_version=version + 1,
             rows_written=rows_written,
-            hash_written=str(written),
+            hash_written=str(change.added),
             hash_after=str(after),
             rows_after=after.rows,
             counts=json.dumps(counts.to_json()),
+            notes=json.dumps(notes),
         )
         self.sealed = True
         return entry(row or [])
+
+    def _copied(self, plan: Plan, rows_written: int) -> Change:
+        """What COPY wrote straight into the table."""
+        added = TableHash()
+        if self._hashed:
+            added = hash_rows(self._connection, relation(plan.table), self._hashed, where=self._mine(plan))
+        if added.rows != rows_written:
+            raise BrokenLaw(
+                f"{plan.table}: the statements wrote {rows_written:,} rows, {added.rows:,} are found;"
+                " nothing was published",
+            )
+        return Change(Written(loaded=added.rows), added=added)
 
     def _open(self, plan: Plan) -> None:
         """Take the table's lock, write the ledger row, claim the objects, prepare the table.
@@ -126,7 +136,8 @@ class PostgresPublication:
         """
         limit_ms = max(plan.pipeline.limits.timeout_minutes * 60 - RESERVE_S, 1) * 1000
         self._connection.run(f"SET LOCAL statement_timeout = {limit_ms}")
-        alone = plan.create or not self._is_known(plan)  # who creates or adopts a table keeps the others out
+        target = plan.pipeline.target  # who creates or adopts a table, or changes its rows, keeps the others out
+        alone = plan.create or target.keeps_order or not self._is_known(plan)
         lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
         self._connection.run(f"SELECT {lock}(hashtextextended(:name, 7302))", name=str(plan.table))
         now = shape(self._connection, plan.table)
@@ -138,7 +149,7 @@ class PostgresPublication:
             pipeline=plan.pipeline.name,
             digest=plan.pipeline.digest(),
             table_name=str(plan.table),
-            write_mode=plan.pipeline.target.write,
+            write_mode=target.write,
         )
         if found is None:
             row = self._connection.one(SQL["entry_of_run"], run_id=plan.run_id)
@@ -162,18 +173,20 @@ class PostgresPublication:
         Raises:
             PlanStale: if another run loaded some of them since the plan, so that only the others are left.
         """
-        taken = {}
-        key = {"table_name": str(plan.table), "pipeline": plan.pipeline.name}
-        for version, object_id in self._objects.items():
-            claimed = self._connection.one(SQL["claim_object"], **key, object_id=object_id, number=self._number)
-            if claimed is None:
-                other = self._connection.one(SQL["loaded_by"], **key, **identity(version))
-                taken[version] = str(other[0]) if other else "another run"
-        if len(taken) == len(plan.objects):
-            self.duplicate_of = next(iter(taken.values()))
-        elif taken:
-            version, other_run = next(iter(taken.items()))
-            raise PlanStale(f"{version.uri} was loaded by run {other_run} since the plan was made; start the run again")
+        of = (self._connection, plan.table, plan.pipeline.name)
+        newer = {v: superseder(*of, v) for v in self._objects} if plan.pipeline.target.keeps_order else {}
+        taken = {
+            version: newer.get(version) or claim(*of, version, object_id=object_id, number=self._number)
+            for version, object_id in self._objects.items()
+        }
+        others = {version: run_id for version, run_id in taken.items() if run_id is not None}
+        if len(others) == len(plan.objects):
+            self.duplicate_of = next(iter(others.values()))
+            self.superseded = any(newer.values())
+        elif others:
+            version, other_run = next(iter(others.items()))
+            what = f"a newer version of {version.uri}" if newer.get(version) else version.uri
+            raise PlanStale(f"{what} was loaded by run {other_run} since the plan was made; start the run again")
 
     def _prepare_table(self, plan: Plan, now: TableShape | None) -> None:
         if plan.create != (now is None) and not (now and _is_as_planned(plan, now)):
@@ -194,7 +207,8 @@ class PostgresPublication:
         for statement in create_table(plan):
             self._connection.run(statement)
         self._created = True
-        self._hashed = [(column.name, str(column.type)) for column in plan.columns]
+        made = [*plan.columns, *(history_columns() if plan.pipeline.target.write == "scd2" else ())]
+        self._hashed = [(column.name, str(column.type)) for column in made]
 
     def _locked_hash(self, plan: Plan) -> tuple[TableHash, int]:
         """The table's hash before this publish and its version, locked until COMMIT."""
@@ -218,38 +232,13 @@ class PostgresPublication:
         self._connection.run(f"DELETE FROM {relation(plan.table)} WHERE {mine}")
 
 
-def identity(version: ObjectVersion) -> dict[str, str]:
-    """What makes an object version itself, as the statements name it."""
-    return {"bucket": version.bucket, "key": version.key, "version": version.version}
-
-
-def entry(row: Row) -> LedgerEntry:
-    """A ledger row as the statements return it."""
-    number, run_id, pipeline, table, rows_written, hash_after, rows_after, published_at, counts = row
-    return LedgerEntry(
-        number=int(number),
-        run_id=str(run_id),
-        pipeline=str(pipeline),
-        table=str(table),
-        rows_written=int(rows_written or 0),
-        table_hash=TableHash.parse(hash_after, int(rows_after)),
-        published_at=published_at,
-        counts=Counts.from_json(counts or {}),
-    )
-
-
 def _is_as_planned(plan: Plan, now: TableShape) -> bool:
     """Whether a table that another run created meanwhile is the very one that the plan would have created."""
-    planned = [(column.name, column.type, column.required) for column in plan.columns]
+    made = [*plan.columns, *(history_columns() if plan.pipeline.target.write == "scd2" else ())]
+    planned = [(column.name, column.type, column.required) for column in made]
     try:
         found = [(column.name, ColumnType.parse(column.type), column.required) for column in now.columns]
     except ValueError:
         return False
     is_plain = now.is_table and not now.triggers and now.has_provenance == plan.pipeline.target.provenance
     return plan.create and is_plain and planned == found
-
-
-def _unstaged(column: TargetColumn) -> str:
-    """The SQL that takes a column out of staging, cast where it travelled as text."""
-    name = f"s.{quote(column.name)}"
-    return f"{name}::{column.type}" if column.type.travels_as_text else name

@@ -39,8 +39,8 @@ class Staging:
             return self._write(plan, batch, records)
 
     def _write(self, plan: Plan, batch: Batch, records: Iterable[pa.RecordBatch]) -> int:
-        names = [*(column.name for column in plan.columns), LINE]
-        jsonb = frozenset(column.name for column in plan.columns if column.type.base == "jsonb")
+        names = [*(column.name for column in plan.carried), LINE]
+        jsonb = frozenset(column.name for column in plan.carried if column.type.base == "jsonb")
         with transaction(self._connection) as connection:
             connection.run(SQL["mark_batch"], run_id=plan.run_id, batch=batch.number)
             connection.run(
@@ -58,7 +58,7 @@ class Staging:
         return rows
 
     def _create(self, plan: Plan) -> None:
-        columns = [f"{quote(column.name)} {carried(column)}" for column in plan.columns]
+        columns = [f"{quote(column.name)} {carried(column)}" for column in plan.carried]
         with transaction(self._connection) as connection:
             connection.run("SELECT pg_advisory_xact_lock(hashtextextended(:run_id, 0))", run_id=plan.run_id)
             connection.run(

@@ -12,6 +12,7 @@ inlining the row hash twice (docs/decisions/0002).
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from chalicelib.core.ledger import MODULUS, TableHash
 from chalicelib.postgres.connection import Connection
@@ -53,22 +54,38 @@ def hash_rows(
 
     ``columns`` are the data columns' names and types.
     """
+    row = row_hash(connection, columns)
+    return summed(connection, f"SELECT {row} AS h, clock_timestamp() FROM {relation} WHERE {where}")
+
+
+def row_hash(connection: Connection, columns: Sequence[tuple[str, str]], *, of: str = "") -> str:
+    """The SQL of the hash of one row of data columns (names and types); ``of`` is the row's alias, if it needs one."""
     major = connection.one("SELECT current_setting('server_version_num')::int / 10000")
     direct = {**_DIRECT, **(_DIRECT_18 if major and major[0] >= 18 else {})}
-    row = " # ".join(f"coalesce({_value_hash(name, kind, direct)}, 0)" for name, kind in columns) or "0"
+    dot = f"{of}." if of else ""
+    return " # ".join(f"coalesce({_value_hash(name, kind, direct, dot)}, 0)" for name, kind in columns) or "0"
+
+
+def summed(connection: Connection, rows: str, *, moving: bool = False, **values: Any) -> TableHash:
+    """The hash of the rows that ``rows`` (SQL) returns the row hash of, as ``h``.
+
+    ``moving``: it is a statement that writes, with RETURNING; it runs once, and these are the rows that it wrote.
+    """
+    source, head = (f"({rows})", "") if not moving else ("written", f"WITH written AS ({rows}) ")
     found = connection.one(
-        f"SELECT count(*), coalesce(sum(h), 0), coalesce(sum(hashint8extended(h, {RESEED})), 0)"
-        f" FROM (SELECT {row} AS h, clock_timestamp() FROM {relation} WHERE {where}) AS hashed",
+        f"{head}SELECT count(*), coalesce(sum(h), 0), coalesce(sum(hashint8extended(h, {RESEED})), 0)"
+        f" FROM {source} AS hashed",
+        **values,
     )
-    rows, first, second = found or (0, 0, 0)
-    return TableHash(int(first) % MODULUS, int(second) % MODULUS, int(rows))
+    rows_found, first, second = found or (0, 0, 0)
+    return TableHash(int(first) % MODULUS, int(second) % MODULUS, int(rows_found))
 
 
-def _value_hash(name: str, kind: str, direct: Mapping[str, str]) -> str:
+def _value_hash(name: str, kind: str, direct: Mapping[str, str], dot: str) -> str:
     """The SQL of the hash of a column's value; zero or NULL if that is NULL."""
     seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
     base = kind.partition("(")[0]
     if base in direct:
-        return f"{direct[base]}({quote(name)}, {seed})"
-    value = f"{quote(name)}::text" if base.removesuffix("[]") in _UNHASHED else quote(name)
+        return f"{direct[base]}({dot}{quote(name)}, {seed})"
+    value = f"{dot}{quote(name)}::text" if base.removesuffix("[]") in _UNHASHED else f"{dot}{quote(name)}"
     return f"hash_record_extended(ROW({value}), {seed})"

@@ -1,0 +1,89 @@
+"""Writing: what a write mode asks of the columns that a run brings, decided by the plan."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from chalicelib.core.errors import Held, InvalidPipeline, Refused
+from chalicelib.core.pipeline import HISTORY, Target
+from chalicelib.core.plan import TableShape, TargetColumn
+from chalicelib.core.types import ColumnType
+from chalicelib.core.words import quoted, way_out
+
+#: The types of the columns that scd2 keeps by itself.
+HISTORY_TYPES = dict(zip(HISTORY, ("timestamp with time zone", "timestamp with time zone", "boolean"), strict=True))
+_BEGINS = ("date", "timestamp without time zone", "timestamp with time zone")
+
+
+def keyed(target: Target, columns: Sequence[TargetColumn]) -> tuple[TargetColumn, ...]:
+    """The columns, with each key and ``effective_at`` required: a record without them is a reject.
+
+    Raises:
+        InvalidPipeline: if the target names a column that the steps do not leave, or one of a type that cannot serve.
+        Held: if the data brings a column that scd2 keeps by itself.
+    """
+    types = {column.name: column.type for column in columns}
+    if not types:
+        return ()
+    for place, name in _named(target):
+        if name not in types:
+            raise InvalidPipeline(f"{place}: there is no column {quoted(name)}; {way_out(name, types)}")
+        if types[name].base == "json":
+            raise InvalidPipeline(f"{place}: {quoted(name)} is json, whose values cannot be compared; cast it to jsonb")
+    begins = types.get(target.effective_at or "")
+    if begins is not None and begins.base not in _BEGINS:
+        raise InvalidPipeline(
+            f"target.effective_at: {quoted(str(target.effective_at))} is {begins}; a date or a timestamp says when"
+        )
+    ours = [name for name in HISTORY if target.write == "scd2" and name in types]
+    if ours:
+        raise Held(f"{target.table}: the data has a column {ours[0]}, which scd2 keeps by itself; rename it in a step")
+    required = {*target.keys, target.effective_at}
+    return tuple(replace(column, required=column.required or column.name in required) for column in columns)
+
+
+def _named(target: Target) -> Iterator[tuple[str, str]]:
+    yield from ((f"target.keys[{i}]", name) for i, name in enumerate(target.keys))
+    for key in ("order_by", "effective_at"):
+        if getattr(target, key) is not None:
+            yield f"target.{key}", getattr(target, key)
+
+
+def data_shape(target: Target, shape: TableShape) -> TableShape:
+    """The table as the data sees it: without the columns that scd2 keeps by itself.
+
+    Raises:
+        Refused: if scd2 is to write into a table that lacks them.
+    """
+    if target.write != "scd2":
+        return shape
+    there = {column.name: column.type for column in shape.columns}
+    for name, kind in HISTORY_TYPES.items():
+        if there.get(name) != kind:
+            found = f"is {there[name]}" if name in there else "is missing"
+            cause = f"{target.table}: the column {name} {found}, scd2 keeps {kind} there"
+            raise Refused(f"{cause}; add the columns {', '.join(HISTORY)}, or name another table")
+    return replace(shape, columns=tuple(column for column in shape.columns if column.name not in HISTORY))
+
+
+def history_columns() -> tuple[TargetColumn, ...]:
+    """The columns that scd2 adds to the tables that it makes."""
+    return tuple(
+        TargetColumn(name, ColumnType.parse(kind), required=name != "valid_to") for name, kind in HISTORY_TYPES.items()
+    )
+
+
+def writing_notes(target: Target, shape: TableShape | None) -> list[str]:
+    """What a person should know of how the run writes into the table as it is."""
+    notes = []
+    if target.write != "append":
+        notes.append(f"write mode {target.write}" + (f" by {', '.join(target.keys)}" if target.has_keys else ""))
+    if shape is None:
+        return notes
+    if target.write == "merge" and not any(set(index) <= set(target.keys) for index in shape.unique):
+        notes.append(
+            f"{target.table} has no unique index on {', '.join(target.keys)}: each publish compares the whole table,"
+            " and only its lock keeps keys unique"
+        )
+    if target.write == "replace" and shape.unswappable:
+        notes.append(f"{target.table} {shape.unswappable}: its rows are deleted and inserted, not swapped")
+    return notes

@@ -1,0 +1,71 @@
+"""Merge: by keys, new records are inserted, changed ones update their row, equal ones leave it untouched.
+
+The table is joined with staging once. What is to be done with each record is decided there and kept with the places of
+both rows, so that the statements that follow find theirs by place, on every PostgreSQL alike.
+"""
+
+from chalicelib.core.counts import Written
+from chalicelib.core.errors import Held
+from chalicelib.core.ledger import NO_ROWS
+from chalicelib.postgres.identifiers import quote
+from chalicelib.targets.postgres.modes.highest import keep_highest
+from chalicelib.targets.postgres.modes.writing import DECIDED, Change, Writing, comparable, unstaged
+
+
+def merge(writing: Writing) -> Change:
+    """Merge what is staged into the table.
+
+    Raises:
+        Held: if the table holds a key of the data more than once.
+        BrokenLaw: if a statement did not do what was decided.
+    """
+    keys = [unstaged(writing.column(name)) for name in writing.plan.pipeline.target.keys]
+    deduplicated = keep_highest(writing, keys)
+    writing.lock()
+    _decide(writing)
+    count = writing.decided()
+    updated, deleted, loaded = (count.get(op, 0) for op in "udi")
+    taken = added = NO_ROWS
+    source = f"{writing.table} AS t JOIN {writing.decisions} AS d ON {DECIDED} WHERE d.op IN ('u', 'd')"
+    if updated + deleted:
+        taken = writing.images.keep(source, "d.op")
+        writing.prove("kept", updated + deleted, taken.rows)
+    if deleted:
+        writing.prove("deleted", deleted, writing.delete())
+    if updated:
+        added = writing.update(writing.values, writing.staged(by=f"{writing.decisions} AS d"), "u")
+        writing.prove("updated", updated, added.rows)
+    if loaded:
+        new = writing.insert(writing.staged(by=f"{writing.decisions} AS d") + " WHERE d.op = 'i'")
+        writing.prove("inserted", loaded, new.rows)
+        added += new
+    writing.connection.run(f"DROP TABLE {writing.decisions}")
+    return Change(
+        Written(loaded, updated + deleted, count.get("n", 0), deduplicated, removed=deleted), added=added, taken=taken
+    )
+
+
+def _decide(writing: Writing) -> None:
+    """Join staging with the table: ``i`` insert, ``u`` update, ``d`` delete, ``n`` nothing."""
+    keys = writing.plan.pipeline.target.keys
+    same = " AND ".join(f"t.{quote(name)} = {unstaged(writing.column(name))}" for name in keys)
+    others = [column for column in writing.plan.columns if column.name not in keys]
+    ours = ", ".join(comparable(f"t.{quote(column.name)}", column) for column in others)
+    theirs = ", ".join(comparable(unstaged(column), column) for column in others)
+    changed = f"ROW({ours}) IS DISTINCT FROM ROW({theirs})" if others else "false"
+    writing.connection.run(
+        f"CREATE UNLOGGED TABLE {writing.decisions} AS"
+        " SELECT s.ctid AS staged, t.ctid AS place, t.tableoid AS relation,"
+        f" cast(CASE WHEN t.ctid IS NULL AND {writing.gone} THEN 'n' WHEN t.ctid IS NULL THEN 'i'"
+        f" WHEN {writing.gone} THEN 'd' WHEN {changed} THEN 'u' ELSE 'n' END AS \"char\") AS op"
+        f" FROM {writing.staging} AS s LEFT JOIN {writing.table} AS t ON {same}"
+    )
+    decided, records = (
+        int(writing.connection.row_count),
+        writing.connection.one(f"SELECT count(*) FROM {writing.staging}"),
+    )
+    if decided != int(records[0] if records else 0):
+        raise Held(
+            f"{writing.plan.table} holds a key ({', '.join(keys)}) of the data in more than one row; merge needs one:"
+            " remove the others, and add a unique index; nothing was published"
+        )
