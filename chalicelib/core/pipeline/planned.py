@@ -12,7 +12,6 @@ PLANNED = frozenset({
     "source.format.type=jsonl",
     "source.format.type=parquet",
     "source.incremental",
-    "target.contract",
     "target.keep",
     "target.keys",
     "target.write=merge",

@@ -15,6 +15,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from chalicelib.core.pipeline.base import Model
+from chalicelib.core.pipeline.contract import Contract
 from chalicelib.core.table import TableName
 
 _CONNECTION = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -54,6 +55,9 @@ class Target(Model):
     )
     table: Table = Field(description="The table as schema.table; the schema is public if not given.")
     write: Literal["append"] = Field(default="append", description="The write mode: append.")
+    contract: Contract = Field(
+        default=Contract(), description="What happens when the data's columns are not the table's."
+    )
     provenance: StrictBool = Field(
         default=True, description="Whether rows carry the _etl_ columns that undo and why need."
     )

@@ -20,6 +20,7 @@ from chalicelib.postgres.identifiers import quote
 from chalicelib.postgres.statements import statements
 from chalicelib.targets.postgres.catalogue import add_provenance, create_table, relation, shape
 from chalicelib.targets.postgres.copy import copy_into, with_constants
+from chalicelib.targets.postgres.evolution import evolve, evolves, rehashes
 from chalicelib.targets.postgres.staging import drop_staging, staging_table, verify_staged
 from chalicelib.targets.postgres.table_hash import hash_rows
 
@@ -44,6 +45,7 @@ class PostgresPublication:
         self._objects = objects
         self._created = False
         self._before = TableHash()
+        self._rehashed = False
         self._hashed: list[tuple[str, str]] = []
         self._open(plan)
 
@@ -126,7 +128,7 @@ class PostgresPublication:
         """
         limit_ms = max(plan.pipeline.limits.timeout_minutes * 60 - RESERVE_S, 1) * 1000
         self._connection.run(f"SET LOCAL statement_timeout = {limit_ms}")
-        alone = plan.create or not self._is_known(plan)  # who creates or adopts a table keeps the others out
+        alone = plan.create or not self._is_known(plan) or evolves(plan)  # who makes or changes it keeps the others out
         lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
         self._connection.run(f"SELECT {lock}(hashtextextended(:name, 7302))", name=str(plan.table))
         now = shape(self._connection, plan.table)
@@ -182,8 +184,10 @@ class PostgresPublication:
         if now is None:
             self._create(plan)
             return
+        now = evolve(self._connection, plan, now)
         self._hashed = [(column.name, column.type) for column in now.columns]
-        if not self._is_known(plan):
+        self._rehashed = rehashes(plan)
+        if self._rehashed or not self._is_known(plan):
             self._before = hash_rows(self._connection, relation(plan.table), self._hashed)
         if plan.pipeline.target.provenance and not now.has_provenance:
             self._connection.run(add_provenance(plan))
@@ -200,7 +204,9 @@ class PostgresPublication:
         """The table's hash before this publish and its version, locked until COMMIT."""
         key = {"table_name": str(plan.table), "relation": relation(plan.table)}
         row = self._connection.one(SQL["lock_table_hash"], **key)
-        return (TableHash.parse(row[0], int(row[1])), int(row[2])) if row else (self._before, 0)
+        if row is None:
+            return self._before, 0
+        return (self._before if self._rehashed else TableHash.parse(row[0], int(row[1]))), int(row[2])
 
     def _mine(self, plan: Plan) -> str:
         """The condition that finds the rows of this transaction."""
