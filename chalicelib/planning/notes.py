@@ -31,7 +31,8 @@ def _dialect(reading: Reading) -> str:
     shown = {"\t": "tab"}.get(dialect.delimiter, dialect.delimiter)
     header = "a header" if dialect.header else "no header"
     sure = reading.confidence
-    return f"delimiter {shown} ({sure['delimiter']:.0%}), {header} ({sure['header']:.0%})"
+    encoding = f"encoding {dialect.encoding} ({sure['encoding']:.0%})"
+    return f"{encoding}, delimiter {shown} ({sure['delimiter']:.0%}), {header} ({sure['header']:.0%})"
 
 
 def _drift(drift: Drift, pipeline: Pipeline) -> Iterator[str]:

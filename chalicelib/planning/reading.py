@@ -1,7 +1,7 @@
 """Reading: how the objects of a run are read, decided once from samples: dialect, names and types."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from chalicelib.core.dialect import Dialect
@@ -10,6 +10,7 @@ from chalicelib.core.errors import Held
 from chalicelib.core.pipeline import Pipeline
 from chalicelib.core.plan import Field, Sample, TableShape
 from chalicelib.core.types import ColumnType
+from chalicelib.engine.encoding import as_utf_8, detect, suits
 from chalicelib.engine.inference import Evidence, data_records, explained_dialect, gather, head_records
 from chalicelib.planning.against import AgainstTable
 
@@ -22,9 +23,9 @@ BOM = b"\xef\xbb\xbf"
 class Reading:
     """How the objects are read.
 
-    ``confidence`` is by what was decided: delimiter, header. ``evidence`` is each field's, in their order, and
-    ``records`` are those it stands on. ``typed`` is false when no record was there to infer a type from. ``changed``
-    are the fields whose column in the table is of another type.
+    ``confidence`` is by what was decided: encoding, delimiter, header. ``evidence`` is each field's, in their order,
+    and ``records`` are those it stands on. ``typed`` is false when no record was there to infer a type from.
+    ``changed`` are the fields whose column in the table is of another type.
     """
 
     dialect: Dialect
@@ -43,6 +44,8 @@ def read(sample: Sample, pipeline: Pipeline, shape: TableShape | None, uri: str)
     Raises:
         Held: if it is empty, or its header is none that a table could have or not what the pipeline declares.
     """
+    encoding, sure = _encoding(sample, pipeline)
+    sample = as_utf_8(sample, encoding)
     if not sample.head.removeprefix(BOM).strip():
         raise Held(f"{uri} is empty: it has no header and no record; nothing was published")
     dialect, confidence = explained_dialect(sample, pipeline.source.format)
@@ -55,8 +58,8 @@ def read(sample: Sample, pipeline: Pipeline, shape: TableShape | None, uri: str)
     has_records = bool(sample.middle) or len(head_records(sample, dialect)) > dialect.header  # of any form
     guessed = [name for name in names if name not in pipeline.columns]
     return Reading(
-        dialect=dialect,
-        confidence=confidence,
+        dialect=replace(dialect, encoding=encoding),
+        confidence={"encoding": sure, **confidence},
         fields=tuple(fields),
         evidence=evidence,
         records=tuple(records),
@@ -66,18 +69,29 @@ def read(sample: Sample, pipeline: Pipeline, shape: TableShape | None, uri: str)
     )
 
 
-def same_header(sample: Sample, reading: Reading, uri: str) -> None:
-    """Check that another object of the run has the header of the first.
+def same_form(sample: Sample, reading: Reading, pipeline: Pipeline, uri: str) -> None:
+    """Check that another object of the run has the encoding and the header of the first.
 
     Raises:
         Held: if it has not.
     """
+    encoding = reading.dialect.encoding
+    if pipeline.source.format.encoding is None and not suits(sample, encoding):
+        raise Held(
+            f"{uri} has another encoding ({detect(sample)[0]}) than the first object ({encoding}); load it by itself, "
+            "or pin source.format.encoding"
+        )
     if not reading.dialect.header:
         return
-    first = next(iter(head_records(sample, reading.dialect)), [])
+    first = next(iter(head_records(as_utf_8(sample, encoding), reading.dialect)), [])
     names = [field.name for field in reading.fields]
     if [field.strip() for field in first] != names:
         raise Held(f"{uri} has another header ({', '.join(first)}) than the first object ({', '.join(names)})")
+
+
+def _encoding(sample: Sample, pipeline: Pipeline) -> tuple[str, float]:
+    pinned = pipeline.source.format.encoding
+    return (pinned, 1.0) if pinned else detect(sample)
 
 
 def _field(name: str, pipeline: Pipeline, table: AgainstTable, found: Evidence) -> Field:

@@ -12,7 +12,7 @@ from chalicelib.engine.program import compile_program, compile_steps
 from chalicelib.engine.session import parser
 from chalicelib.planning.columns import drift, made, matched
 from chalicelib.planning.notes import notes
-from chalicelib.planning.reading import Reading, read, same_header
+from chalicelib.planning.reading import Reading, read, same_form
 from chalicelib.ports import Source, Target
 
 #: A run-scope step gathers the run in one batch; above this size it is refused.
@@ -55,7 +55,7 @@ def _read(versions: Sequence[ObjectVersion], pipeline: Pipeline, shape: TableSha
     first, *others = [source.sample(version) for version in versions]
     reading = read(first, pipeline, shape, versions[0].uri)
     for version, sample in zip(versions[1:], others, strict=True):
-        same_header(sample, reading, version.uri)
+        same_form(sample, reading, pipeline, version.uri)
     return reading
 
 
