@@ -98,6 +98,8 @@ class Journey:
         if isinstance(planned, Duplicate):
             return planned
         self.log.tell(run_id, "plan_made", "; ".join(planned.notes))
+        if planned.drift:
+            self.log.tell(run_id, "drift_found", "\n".join(planned.drift.lines()))
         self.stage = Stage.EXTRACT
         manifest = extract(planned, source=self.source)
         self.progress.total(manifest.records)

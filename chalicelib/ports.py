@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from chalicelib.core.counts import Counts, Written
 from chalicelib.core.delivery import ObjectCreated
-from chalicelib.core.dialect import Dialect
+from chalicelib.core.dialect import UTF_8, Dialect
 from chalicelib.core.ledger import LedgerEntry
 from chalicelib.core.manifest import Batch, Manifest, ObjectVersion
 from chalicelib.core.pipeline import Pipeline
@@ -91,8 +91,8 @@ class Source(Protocol):
         """Bytes from head, middle and tail of an object, decompressed."""
         ...
 
-    def local(self, version: ObjectVersion) -> AbstractContextManager[Path]:
-        """The whole object as a plain, decompressed local path, for the length of the block.
+    def local(self, version: ObjectVersion, encoding: str = UTF_8) -> AbstractContextManager[Path]:
+        """The whole object as a plain local path, decompressed and in UTF-8, for the length of the block.
 
         Raises:
             SourceMoved: if it is no longer the version that was pinned.

@@ -26,4 +26,6 @@ def handler(payload: Payload) -> dict[str, Any]:
         planned = plan(run.run_id, pipeline, source=source, target=cloud().target(pipeline))
     if isinstance(planned, Plan):
         cloud().runs.tell(run.run_id, "plan_made", "; ".join(planned.notes))
+        if planned.drift:
+            cloud().runs.tell(run.run_id, "drift_found", "\n".join(planned.drift.lines()))
     return folder.keep_plan(planned)

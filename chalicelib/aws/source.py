@@ -11,12 +11,13 @@ from botocore.exceptions import ClientError
 
 from chalicelib.aws.client import client, code_of, translated
 from chalicelib.core.delivery import ObjectId
-from chalicelib.core.dialect import Dialect
+from chalicelib.core.dialect import UTF_8, Dialect
 from chalicelib.core.errors import NotFound, SourceMoved
 from chalicelib.core.manifest import ObjectVersion
 from chalicelib.core.pipeline import S3Source as S3SourceDocument
 from chalicelib.core.plan import Sample
 from chalicelib.core.tally import Tally
+from chalicelib.engine.encoding import transcode
 from chalicelib.engine.gzipped import MAGIC, unpack, unpacked_head
 from chalicelib.engine.records import tally
 
@@ -32,7 +33,7 @@ class S3Source:
     def __init__(self, document: S3SourceDocument, *, objects: Sequence[ObjectId] = ()) -> None:
         self._document = document
         self._objects = objects
-        self._plain: dict[ObjectVersion, Path] = {}
+        self._plain: dict[tuple[ObjectVersion, str], Path] = {}
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def find(self) -> Sequence[ObjectVersion]:
@@ -61,19 +62,24 @@ class S3Source:
         if head.startswith(MAGIC):
             with self._body(version) as body:
                 return Sample(*unpacked_head(body, SAMPLE_BYTES, name=version.uri))
-        return Sample(head, self._range(version, size // 2), self._range(version, size - SAMPLE_BYTES))
+        return Sample(head, self._range(version, size // 2 & ~1), self._range(version, size - SAMPLE_BYTES & ~1))
 
     def tally(self, version: ObjectVersion, dialect: Dialect, columns: int) -> Tally:
         """Count the object's records on its local copy."""
-        with self.local(version) as path:
+        with self.local(version, dialect.encoding) as path:
             return tally(path, dialect, columns)
 
     @contextmanager
-    def local(self, version: ObjectVersion) -> Iterator[Path]:
-        """The decompressed copy, made at first use; the pin was S3's own check."""
-        if version not in self._plain:
-            self._plain[version] = self._copied(version)
-        yield self._plain[version]
+    def local(self, version: ObjectVersion, encoding: str = UTF_8) -> Iterator[Path]:
+        """The decompressed copy in UTF-8, made at first use; the pin was S3's own check."""
+        if (version, UTF_8) not in self._plain:
+            self._plain[version, UTF_8] = self._copied(version)
+        if (version, encoding) not in self._plain:
+            plain = self._plain[version, UTF_8]
+            self._plain[version, encoding] = plain.with_suffix(f".{encoding}")
+            with plain.open("rb") as stream:
+                transcode(stream, self._plain[version, encoding], encoding)
+        yield self._plain[version, encoding]
 
     def close(self) -> None:
         """Remove the local copies."""

@@ -2,16 +2,21 @@
 
 from dataclasses import dataclass
 
+#: The encoding that the engine reads.
+UTF_8 = "utf-8"
+
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """How to read a delimited object.
 
-    The encoding is UTF-8, with or without a byte order mark. ``nulls`` are the field texts that mean NULL, quoted
-    or not. A quote inside a quoted field is written twice, as RFC 4180 says.
+    An object in another ``encoding`` than UTF-8 is copied to UTF-8 by its source; a byte order mark is no content.
+    ``nulls`` are the field texts that mean NULL, quoted or not. A quote inside a quoted field is written twice, as RFC
+    4180 says.
     """
 
     delimiter: str = ","
     quote: str = '"'
     header: bool = True
     nulls: tuple[str, ...] = ("",)
+    encoding: str = UTF_8

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from chalicelib.core.dialect import Dialect
+from chalicelib.core.drift import NONE, Drift
 from chalicelib.core.manifest import ObjectVersion
 from chalicelib.core.pipeline import Pipeline
 from chalicelib.core.table import TableName
@@ -76,7 +77,8 @@ class Plan:
     """All that a run will do.
 
     ``fields`` are the object's, ``columns`` what the steps leave, in the order in which they are written.
-    ``create`` is whether publish creates the table. ``notes`` are decisions that a person should see.
+    ``create`` is whether publish creates the table. ``drift`` is how the data differs from a table that is there: what
+    becomes of it is the contract's. ``notes`` are decisions that a person should see.
     """
 
     run_id: str
@@ -88,6 +90,13 @@ class Plan:
     columns: tuple[TargetColumn, ...]
     create: bool
     notes: tuple[str, ...] = ()
+    drift: Drift = NONE
+
+    @property
+    def unwanted(self) -> tuple[str, ...]:
+        """The new columns whose values reject their records."""
+        rejects = self.pipeline.target.contract.new_columns == "reject"
+        return tuple(column.name for column in self.drift.new) if rejects else ()
 
     @property
     def may_go_direct(self) -> bool:

@@ -9,7 +9,9 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import pairwise
 
 from chalicelib.core.dialect import Dialect
 from chalicelib.core.pipeline import CsvFormat
@@ -23,12 +25,44 @@ SAMPLE_RECORDS = 2_000
 _HEADER_RECORDS = 200
 _BIGINT = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _NUMERIC = re.compile(r"[-+]?((0|[1-9][0-9]*)(\.[0-9]+)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
+_YEAR = re.compile(r"(1[5-9]|20|21)[0-9]{2}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?")
 _OFFSET = re.compile(r"(Z|[-+](0[0-9]|1[0-5])(:?[0-5][0-9])?)")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 #: What two kinds of one column become together; any other pair is text.
 _JOIN = {frozenset({"bigint", "numeric"}): "numeric"}
+_BELOW = {"numeric": {"numeric", "bigint"}}
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the sampled values of a field, NULLs left out, say of its type.
+
+    ``type`` is what every value fits, None if there is none. Where only text does, ``nearly`` is the type that most of
+    them fit, if one is, and ``share`` how many; else ``share`` is 1. ``nulls`` were among the sampled fields.
+    """
+
+    values: tuple[str, ...]
+    nulls: int
+    type: ColumnType | None
+    share: float = 1.0
+    nearly: str | None = None
+
+
+def explained_dialect(sample: Sample, pinned: CsvFormat) -> tuple[Dialect, dict[str, float]]:
+    """The dialect, and how sure each decision is, from 0 to 1; what the document says is sure.
+
+    The delimiter's share is that of the head's records with the commonest width; the header's that of the columns that
+    speak for what was decided.
+    """
+    dialect = decide_dialect(sample, pinned)
+    rows = head_records(sample, dialect)
+    regular, _ = _regularity(_text(sample.head), dialect)
+    told = [] if pinned.header is not None else _header_votes(rows, dialect.nulls)
+    agreeing = sum((vote > 0) == dialect.header for vote in told)
+    delimiter = 1.0 if pinned.delimiter or (rows and max(map(len, rows)) == 1) else regular
+    return dialect, {"delimiter": delimiter, "header": agreeing / len(told) if told else 1.0}
 
 
 def decide_dialect(sample: Sample, pinned: CsvFormat) -> Dialect:
@@ -64,12 +98,28 @@ def data_records(sample: Sample, dialect: Dialect) -> list[list[str]]:
 
 def infer_type(values: Iterable[str], nulls: Sequence[str]) -> ColumnType | None:
     """The type that every value fits, ``text`` if only text does, None if there is no value at all."""
-    kinds = {_kind(value.strip()) for value in values if value not in nulls}
-    if not kinds:
-        return None
+    return _joined({_kind(value.strip()) for value in values if value not in nulls})
+
+
+def gather(fields: Iterable[str], nulls: Sequence[str]) -> Evidence:
+    """The evidence of a column's sampled fields."""
+    given = list(fields)
+    values = tuple(value for value in given if value not in nulls)
+    kinds = Counter(_kind(value.strip()) for value in values)
+    found = _joined(set(kinds))
+    if len(kinds) < 2 or found is None or found.base != "text":
+        return Evidence(values, len(given) - len(values), found)
+    shares = {kind: sum(kinds[each] for each in _BELOW.get(kind, {kind})) for kind in kinds if kind != "text"}
+    nearly = max(shares, key=lambda kind: shares[kind], default="text")
+    share = shares.get(nearly, 0) / len(values)
+    is_most = share > 0.5
+    return Evidence(values, len(given) - len(values), found, share if is_most else 1.0, nearly if is_most else None)
+
+
+def _joined(kinds: set[str]) -> ColumnType | None:
     if len(kinds) > 1:
         kinds = {_JOIN.get(frozenset(kinds), "text")}
-    return ColumnType.parse(kinds.pop())
+    return ColumnType.parse(kinds.pop()) if kinds else None
 
 
 def _kind(value: str) -> str:
@@ -139,14 +189,38 @@ def _has_header(rows: Sequence[Sequence[str]], nulls: Sequence[str]) -> bool:
     """
     if not rows:
         return True
-    first = [field.strip() for field in rows[0]]
-    others = [row for row in rows[1:_HEADER_RECORDS] if len(row) == len(first)]
-    told = 0
-    for i, field in enumerate(first):
-        kind = infer_type((row[i] for row in others), nulls)
-        if kind is not None and kind.base != "text" and field not in nulls:
-            told += -1 if infer_type((field, *(row[i] for row in others)), nulls) == kind else 1
+    told = sum(_header_votes(rows, nulls))
     if told:
         return told > 0
+    first = [field.strip() for field in rows[0]]
     named = all(field and field not in nulls and _kind(field) == "text" for field in first)
     return named and len(set(first)) == len(first)
+
+
+def _header_votes(rows: Sequence[Sequence[str]], nulls: Sequence[str]) -> list[int]:
+    """What each column with a type says: 1 for a header, -1 against; other columns say nothing."""
+    first = [field.strip() for field in rows[0]] if rows else []
+    others = [row for row in rows[1:_HEADER_RECORDS] if len(row) == len(first)]
+    years = _years(first)
+    votes = []
+    for i, field in enumerate(first):
+        below = [row[i] for row in others]
+        kind = infer_type(below, nulls)
+        if kind is None or kind.base == "text" or field in nulls:
+            continue
+        if i in years and not all(_YEAR.fullmatch(value.strip()) for value in below if value not in nulls):
+            votes.append(1)
+        else:
+            votes.append(-1 if infer_type((field, *below), nulls) == kind else 1)
+    return votes
+
+
+def _years(first: Sequence[str]) -> set[int]:
+    """The places of three or more years that follow one another at one step: names, where the values below are none.
+
+    >>> _years(["country", "2018", "2019", "2020"])
+    {1, 2, 3}
+    """
+    places = [i for i, field in enumerate(first) if _YEAR.fullmatch(field)]
+    steps = {int(first[b]) - int(first[a]) for a, b in pairwise(places)}
+    return set(places) if len(places) > 2 and len(steps) == 1 and steps != {0} else set()

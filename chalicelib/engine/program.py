@@ -73,15 +73,19 @@ def compile_steps(
 
 
 def compile_program(
-    pipeline: Pipeline, fields: tuple[Field, ...], columns: tuple[TargetColumn, ...], parser: SqlParser
+    pipeline: Pipeline,
+    fields: tuple[Field, ...],
+    columns: tuple[TargetColumn, ...],
+    parser: SqlParser,
+    unwanted: tuple[str, ...] = (),
 ) -> Program:
-    """Compile the whole program for the columns that the target takes.
+    """Compile the whole program for the columns that the target takes; a value in an ``unwanted`` one is a reject.
 
     Raises:
         InvalidPipeline: with the place, for an unknown column, a query that is none, an expression that aggregates.
     """
     relation, gathers = compile_steps(pipeline, fields, parser)
-    broken = [*_record_rules(pipeline, relation, parser), *_table_rules(columns, relation)]
+    broken = [*_record_rules(pipeline, relation, parser), *_table_rules(columns, relation), *_contract_rules(unwanted)]
     relation = relation.reject([b for b in broken if b.reason.severity is not Severity.WARN])
     relation = _fit(relation, columns, parser)
     if pipeline.target.delete_when is not None:
@@ -161,6 +165,12 @@ def _table_rules(columns: tuple[TargetColumn, ...], relation: Relation) -> list[
         for c in columns
         if c.required and c.name not in demanded
     ]
+
+
+def _contract_rules(unwanted: tuple[str, ...]) -> list[Broken]:
+    """What the contract demands: no value in a column that the table has not."""
+    told = {name: f"{name} has a value, the table has no such column" for name in unwanted}
+    return [Broken(f"{quoted(name)} IS NOT NULL", Reason("contract", said, name)) for name, said in told.items()]
 
 
 def _fit(relation: Relation, columns: tuple[TargetColumn, ...], parser: SqlParser) -> Relation:

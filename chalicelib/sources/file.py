@@ -10,11 +10,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import IO
 
-from chalicelib.core.dialect import Dialect
+from chalicelib.core.dialect import UTF_8, Dialect
 from chalicelib.core.errors import NotFound, Refused, SourceMoved
 from chalicelib.core.manifest import ObjectVersion
 from chalicelib.core.plan import Sample
 from chalicelib.core.tally import Tally
+from chalicelib.engine.encoding import transcode
 from chalicelib.engine.gzipped import MAGIC, unpack, unpacked_head
 from chalicelib.engine.records import sha256, tally
 from chalicelib.engine.records.ahead import QUOTE, ReadAhead
@@ -32,7 +33,7 @@ class FileSource:
         self._pattern = pattern
         self._ahead = ahead
         self._work = work
-        self._plain: dict[str, Path] = {}
+        self._plain: dict[tuple[str, str], Path] = {}
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def find(self) -> Sequence[ObjectVersion]:
@@ -53,23 +54,23 @@ class FileSource:
             if version.size_bytes <= 3 * SAMPLE_BYTES:
                 return Sample(stream.read())
             head = stream.read(SAMPLE_BYTES)
-            stream.seek(version.size_bytes // 2)
+            stream.seek(version.size_bytes // 2 & ~1)  # UTF-16 has two bytes a character
             middle = stream.read(SAMPLE_BYTES)
-            stream.seek(version.size_bytes - SAMPLE_BYTES)
+            stream.seek(version.size_bytes - SAMPLE_BYTES & ~1)
             return Sample(head, middle, stream.read(SAMPLE_BYTES))
 
     def tally(self, version: ObjectVersion, dialect: Dialect, columns: int) -> Tally:
         """Count the file's records, unless that was done ahead under the same assumptions."""
-        with self.local(version) as path:
+        with self.local(version, dialect.encoding) as path:
             counted = self._ahead.result() if self._ahead and path == Path(version.key) else None
             if counted and (dialect.quote, counted.sha256) == (QUOTE, version.version) and columns > 1:
                 return counted.tally(header=dialect.header)
             return tally(path, dialect, columns)
 
     @contextmanager
-    def local(self, version: ObjectVersion) -> Iterator[Path]:
-        """The file itself, or its decompressed copy; checked to be unchanged at the end of the block."""
-        yield self._plain_path(version)
+    def local(self, version: ObjectVersion, encoding: str = UTF_8) -> Iterator[Path]:
+        """The file itself, or its decompressed copy in UTF-8; checked to be unchanged at the end of the block."""
+        yield self._plain_path(version, encoding)
         with _open(version) as stream:
             now = os.fstat(stream.fileno())
         if (now.st_size, _modified(now.st_mtime)) != (version.size_bytes, version.last_modified):
@@ -82,20 +83,28 @@ class FileSource:
             self._folder = None
             self._plain.clear()
 
-    def _plain_path(self, version: ObjectVersion) -> Path:
-        if version.version in self._plain:
-            return self._plain[version.version]
-        with _open(version) as stream:
-            compressed = _is_gzip(stream)
-            path = self._decompressed(version, stream) if compressed else Path(version.key)
-        self._plain[version.version] = path
-        return path
+    def _plain_path(self, version: ObjectVersion, encoding: str) -> Path:
+        if (version.version, encoding) not in self._plain:
+            self._plain[version.version, encoding] = self._copied(version, encoding)
+        return self._plain[version.version, encoding]
 
-    def _decompressed(self, version: ObjectVersion, stream: IO[bytes]) -> Path:
+    def _copied(self, version: ObjectVersion, encoding: str) -> Path:
+        if encoding != UTF_8:
+            path = self._place(f"{version.version}-{encoding}")
+            with self._plain_path(version, UTF_8).open("rb") as stream:
+                transcode(stream, path, encoding)
+            return path
+        with _open(version) as stream:
+            return self._decompressed(version, stream) if _is_gzip(stream) else Path(version.key)
+
+    def _place(self, name: str) -> Path:
         if self._folder is None:
             self._work.mkdir(parents=True, exist_ok=True)
             self._folder = tempfile.TemporaryDirectory(dir=self._work, prefix="plain-")
-        path = Path(self._folder.name) / version.version
+        return Path(self._folder.name) / name
+
+    def _decompressed(self, version: ObjectVersion, stream: IO[bytes]) -> Path:
+        path = self._place(version.version)
         unpack(stream, path, name=version.key, size_bytes=version.size_bytes)
         return path
 

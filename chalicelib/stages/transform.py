@@ -48,8 +48,12 @@ def _transformed(
 ) -> Transformed:
     if batch.records == 0 and not batch.suspect:
         return Transformed(written=sink.write(plan, batch, ()))  # an empty batch is there, too
-    with source.local(batch.object) as path, TemporaryDirectory(prefix="etlplus-") as folder, parser() as sql:
-        program = compile_program(plan.pipeline, plan.fields, plan.columns, sql)
+    with (
+        source.local(batch.object, plan.dialect.encoding) as path,
+        TemporaryDirectory(prefix="etlplus-") as folder,
+        parser() as sql,
+    ):
+        program = compile_program(plan.pipeline, plan.fields, plan.columns, sql, plan.unwanted)
         work_on = _Work(plan, batch, program, path=path, folder=Path(folder), sink=sink, progress=progress)
         with work.writing(rejects_key(plan.run_id, batch.number)) as rejects:
             if not batch.suspect:

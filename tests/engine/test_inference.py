@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from chalicelib.core.dialect import Dialect
 from chalicelib.core.pipeline import CsvFormat
 from chalicelib.core.plan import Sample
-from chalicelib.engine.inference import data_records, decide_dialect, head_records, infer_type
+from chalicelib.engine.inference import (
+    data_records,
+    decide_dialect,
+    explained_dialect,
+    gather,
+    head_records,
+    infer_type,
+)
 
 
 def decided(head, **pinned):
@@ -200,3 +207,42 @@ def test_every_value_fits_the_type_that_is_inferred_from_it(run, values):
 )
 def test_a_header_is_what_is_unlike_the_records_below(content, header):
     assert header is decide_dialect(Sample(content), CsvFormat()).header
+
+
+@pytest.mark.parametrize(
+    ("content", "header"),
+    [
+        (b"country,2018,2019,2020\nFrance,1,2,3\nSpain,4,5,6\n", True),
+        (b"2000,2005,2010\n1,2,3\n4,5,6\n", True),
+        (b"2018,2019,2020\n2018,2019,2021\n2017,2018,2019\n", False),  # years below years are data
+        (b"2018,2019\n1,2\n3,4\n", False),  # two prove nothing
+        (b"2018,2019,2021\n1,2,3\n", False),
+        (b"1,2,3\n4,5,6\n", False),
+    ],
+)
+def test_years_at_one_step_over_other_numbers_are_names(content, header):
+    assert header is decide_dialect(Sample(content), CsvFormat()).header
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["1", "2", ""], ("bigint", 1.0, None)),
+        (["1", "2.5"], ("numeric", 1.0, None)),
+        (["1", "2.5", "3", "n/a"], ("text", 0.75, "numeric")),
+        (["1", "2", "n/a"], ("text", 2 / 3, "bigint")),
+        (["1", "x", "y"], ("text", 1.0, None)),
+        (["", ""], (None, 1.0, None)),
+    ],
+)
+def test_a_type_comes_with_the_share_of_values_that_fit(values, expected):
+    found = gather(values, [""])
+    assert expected == (found.type and found.type.base, found.share, found.nearly)
+
+
+def test_each_decision_of_a_dialect_comes_with_how_sure_it_is():
+    assert {"delimiter": 1.0, "header": 1.0} == explained_dialect(Sample(b"a,b\n1,2\n3,4\n"), CsvFormat())[1]
+    _, unsure = explained_dialect(Sample(b"a,b\n1,2\n3,4\n5\n"), CsvFormat())
+    assert 0.75 == unsure["delimiter"]
+    _, split = explained_dialect(Sample(b"a,2,c\n1,2,3\n3,4,5\n"), CsvFormat())
+    assert 2 / 3 == split["header"]

@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from chalicelib.core.pipeline.base import ColumnName, Fault, Model, Text
 from chalicelib.core.pipeline.columns import Column
+from chalicelib.core.pipeline.contract import Contract
 from chalicelib.core.pipeline.rules import (
     Expr,
     In,
@@ -32,8 +33,8 @@ from chalicelib.core.pipeline.target import HISTORY, Keep, Target
 from chalicelib.core.words import quoted
 
 __all__ = [
-    "HISTORY", "Column", "CsvFormat", "Derive", "Expr", "FileSource", "Filter", "In", "Keep", "Limits", "NotNull",
-    "ObjectTrigger", "Parallel", "Pipeline", "RecordRule", "RejectRatio", "Rename", "RowCount", "Rule",
+    "HISTORY", "Column", "Contract", "CsvFormat", "Derive", "Expr", "FileSource", "Filter", "In", "Keep", "Limits",
+    "NotNull", "ObjectTrigger", "Parallel", "Pipeline", "RecordRule", "RejectRatio", "Rename", "RowCount", "Rule",
     "RunRule", "S3Source", "Source", "Sql", "Step", "Target", "Trim", "json_schema",
 ]  # fmt: skip
 

@@ -12,6 +12,5 @@ PLANNED = frozenset({
     "source.format.type=jsonl",
     "source.format.type=parquet",
     "source.incremental",
-    "target.contract",
     "triggers[].type=schedule",
 })  # fmt: skip

@@ -66,7 +66,9 @@ class CsvFormat(Model):
         default=None,
         description="Whether the first record names the columns; decided from samples if not given.",
     )
-    encoding: Literal["utf-8"] | None = Field(default=None, description="The encoding of the text: utf-8.")
+    encoding: Literal["utf-8", "utf-16-le", "utf-16-be", "latin-1", "windows-1252"] | None = Field(
+        default=None, description="The encoding of the text; decided from samples if not given."
+    )
     nulls: Annotated[tuple[StrictStr, ...], Field(max_length=100)] | None = Field(
         default=None, description='The field texts that mean NULL, such as "" and "NULL".'
     )

@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from chalicelib.core.pipeline.base import ColumnName, Fault, Model, SomeColumnNames, Text
+from chalicelib.core.pipeline.contract import Contract
 from chalicelib.core.table import TableName
 from chalicelib.core.words import quoted
 
@@ -92,6 +93,9 @@ class Target(Model):
         description="What a newer version of an object that was loaded before does (append): replace its rows, or add.",
     )
     keep: Keep = Field(default=Keep(), description="How much is kept of what publishes replaced.")
+    contract: Contract = Field(
+        default=Contract(), description="What happens when the data's columns are not the table's."
+    )
     provenance: StrictBool = Field(
         default=True, description="Whether rows carry the _etl_ columns that undo and why need."
     )

@@ -22,6 +22,7 @@ from chalicelib.postgres.statements import statements
 from chalicelib.targets.postgres.catalogue import add_provenance, create_table, relation, shape
 from chalicelib.targets.postgres.claims import claim, entry, superseder
 from chalicelib.targets.postgres.copy import copy_into, with_constants
+from chalicelib.targets.postgres.evolution import evolve, evolves, rehashes
 from chalicelib.targets.postgres.images import prune
 from chalicelib.targets.postgres.modes import MODES, Change, Writing
 from chalicelib.targets.postgres.staging import drop_staging, verify_staged
@@ -49,6 +50,7 @@ class PostgresPublication:
         self._objects = objects
         self._created = False
         self._before = TableHash()
+        self._rehashed = False
         self._hashed: list[tuple[str, str]] = []
         self._change: Change | None = None
         self._locked: tuple[TableHash, int] | None = None
@@ -136,8 +138,8 @@ class PostgresPublication:
         """
         limit_ms = max(plan.pipeline.limits.timeout_minutes * 60 - RESERVE_S, 1) * 1000
         self._connection.run(f"SET LOCAL statement_timeout = {limit_ms}")
-        target = plan.pipeline.target  # who creates or adopts a table, or changes its rows, keeps the others out
-        alone = plan.create or target.keeps_order or not self._is_known(plan)
+        target = plan.pipeline.target  # who makes a table, or changes it or its rows, keeps the others out
+        alone = plan.create or target.keeps_order or evolves(plan) or not self._is_known(plan)
         lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
         self._connection.run(f"SELECT {lock}(hashtextextended(:name, 7302))", name=str(plan.table))
         now = shape(self._connection, plan.table)
@@ -195,8 +197,10 @@ class PostgresPublication:
         if now is None:
             self._create(plan)
             return
+        now = evolve(self._connection, plan, now)
         self._hashed = [(column.name, column.type) for column in now.columns]
-        if not self._is_known(plan):
+        self._rehashed = rehashes(plan)
+        if self._rehashed or not self._is_known(plan):
             self._before = hash_rows(self._connection, relation(plan.table), self._hashed)
         if plan.pipeline.target.provenance and not now.has_provenance:
             self._connection.run(add_provenance(plan))
@@ -214,7 +218,9 @@ class PostgresPublication:
         """The table's hash before this publish and its version, locked until COMMIT."""
         key = {"table_name": str(plan.table), "relation": relation(plan.table)}
         row = self._connection.one(SQL["lock_table_hash"], **key)
-        return (TableHash.parse(row[0], int(row[1])), int(row[2])) if row else (self._before, 0)
+        if row is None:
+            return self._before, 0
+        return (self._before if self._rehashed else TableHash.parse(row[0], int(row[1]))), int(row[2])
 
     def _mine(self, plan: Plan) -> str:
         """The condition that finds the rows of this transaction."""
