@@ -20,7 +20,8 @@ class Severity(StrEnum):
 class Reason:
     """One reason: the rule that was broken, the column it is about (if one) and a sentence for people.
 
-    ``place`` is where the rule stands in the document; what no document states (a type, the structure) has none.
+    ``place`` is where the rule stands in the document, ``name`` what it alone is counted under; what no document states
+    (a type, the structure) has neither.
     """
 
     rule: str
@@ -28,12 +29,12 @@ class Reason:
     column: str | None = None
     severity: Severity = Severity.REJECT
     place: str = ""
+    name: str = ""
 
     @property
     def key(self) -> str:
-        """What the rule is counted under: its place in the document, ``rules[2]``, or its word; and the column."""
-        what = self.place or self.rule
-        return f"{what}:{self.column}" if self.column else what
+        """What the rule is counted under: its name, or its word and the column."""
+        return self.name or (f"{self.rule}:{self.column}" if self.column else self.rule)
 
     def to_json(self) -> dict[str, str | None]:
         """The reason as JSON values."""
@@ -43,6 +44,7 @@ class Reason:
             "message": self.message,
             "severity": self.severity.value,
             "place": self.place,
+            "name": self.name,
         }
 
     @classmethod

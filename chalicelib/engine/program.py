@@ -6,7 +6,7 @@ Its levels, from the inside out: every field as text; each cast to its type, wit
 
 from dataclasses import dataclass, replace
 
-from chalicelib.core.pipeline import Pipeline, Sql
+from chalicelib.core.pipeline import Pipeline, Sql, rule_keys
 from chalicelib.core.plan import Field, TargetColumn
 from chalicelib.core.reject import Reason, Severity
 from chalicelib.engine.casts import carrier, cast
@@ -131,8 +131,9 @@ def _gather(step: Sql, relation: Relation, parser: SqlParser, place: str, number
 
 
 def _record_rules(pipeline: Pipeline, relation: Relation, parser: SqlParser) -> list[Broken]:
+    keys = rule_keys(pipeline.rules)
     return [
-        replace(broken, reason=replace(broken.reason, place=f"rules[{i}]"))
+        replace(broken, reason=replace(broken.reason, place=f"rules[{i}]", name=keys[i]))
         for i, rule in enumerate(pipeline.rules)
         if type(rule) in RECORD_RULES
         for broken in RECORD_RULES[type(rule)](rule, relation, parser, f"rules[{i}].{rule.check}")

@@ -7,15 +7,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalicelib.core.counts import Counts
-from chalicelib.core.pipeline import Expr, In, NotNull, RejectRatio, RowCount
+from chalicelib.core.pipeline import DateOrder, Expr, In, Length, NotNull, Range, Regex, RejectRatio, RowCount
 from chalicelib.ports import SqlParser
 from chalicelib.relations.relation import Broken, Relation
 from chalicelib.rules.record import compile_expr, compile_in, compile_not_null
 from chalicelib.rules.run import check_default_ratio, check_reject_ratio, check_row_count
+from chalicelib.rules.values import compile_date_order, compile_length, compile_range, compile_regex
 
 RECORD_RULES: Mapping[type, Callable[[Any, Relation, SqlParser, str], list[Broken]]] = {
     NotNull: compile_not_null,
     In: compile_in,
+    Range: compile_range,
+    Length: compile_length,
+    Regex: compile_regex,
+    DateOrder: compile_date_order,
     Expr: compile_expr,
 }
 RUN_RULES: Mapping[type, Callable[[Any, Counts], str | None]] = {

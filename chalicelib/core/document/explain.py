@@ -19,6 +19,7 @@ _EXPECTED = {
     "int_type": "a whole number",
     "float_type": "a number",
     "scalar_type": "text, a number, true or false",
+    "bound_type": "a number, a date or a timestamp",
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
     "dict_type": "a mapping",
@@ -168,6 +169,11 @@ def _too_small(error: ErrorDetails, root: Node) -> Iterator[Problem]:
     yield _at_value(spot, f"{spot.node.text} is too small", f"the smallest allowed is {least:g}")
 
 
+def _not_above(error: ErrorDetails, root: Node) -> Iterator[Problem]:
+    spot, least = find(error["loc"], root), error["ctx"]["gt"]
+    yield _at_value(spot, f"{spot.node.text} is too small", f"write a number above {least:g}")
+
+
 def _too_large(error: ErrorDetails, root: Node) -> Iterator[Problem]:
     spot, most = find(error["loc"], root), error["ctx"]["le"]
     yield _at_value(spot, f"{spot.node.text} is too large", f"the largest allowed is {most:g}")
@@ -207,6 +213,7 @@ _EXPLAIN: Mapping[str, Callable[[ErrorDetails, Node], Iterator[Problem]]] = {
     "value_error": _own_words,
     "faults": _faults,
     "greater_than_equal": _too_small,
+    "greater_than": _not_above,
     "less_than_equal": _too_large,
     "too_short": _too_short,
     "too_long": _too_long,
