@@ -7,7 +7,7 @@ from chalicelib.core.errors import Fatal, Retriable
 from chalicelib.core.outcome import Duplicate, Failed, Published
 from chalicelib.core.run import TRANSITIONS, Failure, Run, Stage, Status
 from chalicelib.folder import RunFolder
-from chalicelib.ports import ObjectStore, RunLog, Target
+from chalicelib.ports import Find, ObjectStore, RunLog, Target
 from chalicelib.stages.record import record
 
 _NOTHING_TOLD = Failure(Stage.RECORD.value, "Fatal", "the run published nothing, and no stage said why")
@@ -16,7 +16,14 @@ _STATUS = {"Held": Status.HELD}
 
 
 def end(
-    run: Run, caught: Failure | None, *, at: datetime, log: RunLog, work: ObjectStore, target: Target | None
+    run: Run,
+    caught: Failure | None,
+    *,
+    at: datetime,
+    log: RunLog,
+    work: ObjectStore,
+    target: Target | None,
+    find: Find | None = None,
 ) -> Run:
     """Record the run's outcome, then drop its staging and its folder. A run that has ended stays as it is.
 
@@ -27,7 +34,7 @@ def end(
     """
     folder = RunFolder(work, run.run_id)
     if TRANSITIONS[run.status] and run.status is not Status.HELD:
-        run = record(run, outcome_of(run.run_id, folder, caught, target), at=at, log=log, work=work)
+        run = record(run, outcome_of(run.run_id, folder, caught, target), at=at, log=log, work=work, find=find)
     if target is not None:
         with suppress(Retriable, Fatal):  # what is left there takes room and harms nobody
             target.discard(run.run_id)

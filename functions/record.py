@@ -11,5 +11,5 @@ from functions.boundary import Payload, boundary
 @boundary(Stage.RECORD)
 def handler(payload: Payload) -> dict[str, Any]:
     """The state machine's state, with ``failure`` if it caught one -> ``{run_id, pipeline, status}``."""
-    ended = cloud().end(payload["run_id"], failure_of(payload))
+    ended = cloud().end_with_places(payload["run_id"], failure_of(payload))
     return {"run_id": ended.run_id, "pipeline": ended.pipeline, "status": ended.status.value}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from chalicelib.clock import SystemClock
 from chalicelib.core.delivery import ObjectCreated, ObjectId
 from chalicelib.core.errors import EtlError, Refused, Retriable
+from chalicelib.core.folder import late_key
 from chalicelib.core.pipeline import Pipeline, S3Source
 from chalicelib.core.run import Failure, Run, Trigger
 from chalicelib.folder import RunFolder
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from chalicelib.aws.source import S3Source as Source
     from chalicelib.aws.store import S3Store
     from chalicelib.intake import Intake
+    from chalicelib.ports import Find
     from chalicelib.postgres.connection import Dsn
     from chalicelib.store.pipelines import PostgresPipelines
     from chalicelib.store.plane import Plane
@@ -144,11 +146,24 @@ class Cloud:
 
     def end(self, run_id: str, caught: Failure | None) -> Run:
         """Record how a run ended; ``caught`` is the failure that the state machine caught, if it did."""
+        return self._end(self.runs.find(run_id), caught, None)
+
+    def end_with_places(self, run_id: str, caught: Failure | None) -> Run:
+        """The same, and find the bytes of what publish rejected, which takes room for an object and reads it again."""
+        run = self.runs.find(run_id)
+        if not self.work.keys(late_key(run_id)):
+            return self._end(run, caught, None)
+        from chalicelib.engine.records.find import finder
+
+        folder = self.folder(run_id)
+        with self.source(self.pipeline_of(run)) as source:
+            return self._end(run, caught, finder(folder.plan(), folder.manifest(), source))
+
+    def _end(self, run: Run, caught: Failure | None, find: "Find | None") -> Run:
         from chalicelib.ending import end
 
-        run = self.runs.find(run_id)
         target = self.target_if_known(self.pipeline_of(run))
-        return end(run, caught, at=self.clock.now(), log=self.runs, work=self.work, target=target)
+        return end(run, caught, at=self.clock.now(), log=self.runs, work=self.work, target=target, find=find)
 
     def start(self, name: str) -> Run:
         """Queue a run of the pipeline ``name`` and ask for its start; the sweep starts it if the queue is not there.

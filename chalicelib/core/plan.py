@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from chalicelib.core.dialect import Dialect
 from chalicelib.core.manifest import ObjectVersion
-from chalicelib.core.pipeline import Pipeline
+from chalicelib.core.pipeline import Pipeline, StagedRule
 from chalicelib.core.table import TableName
 from chalicelib.core.types import ColumnType
 
@@ -90,4 +90,10 @@ class Plan:
         An interrupted COPY must be taken back, so the rows of two objects must be told apart.
         """
         told_apart = self.pipeline.target.provenance or len(self.objects) == 1
-        return told_apart and not any(column.type.travels_as_text for column in self.columns)
+        as_they_are = not any(column.type.travels_as_text for column in self.columns)
+        return told_apart and as_they_are and not self.judges_in_staging
+
+    @property
+    def judges_in_staging(self) -> bool:
+        """Whether a rule may reject single records when the run publishes."""
+        return any(isinstance(rule, StagedRule) for rule in self.pipeline.rules)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+#: The most raw bytes that are kept of a reject.
+RAW_LIMIT_BYTES = 65_536
+
 
 class Severity(StrEnum):
     """What a broken rule does: count it, reject the record, or hold the whole run."""
@@ -59,7 +62,8 @@ class Reject:
 
     ``record`` is its 1-based number in the object, the header not counted. ``start`` and ``end`` are byte offsets in
     the decompressed object, without the record's terminator; ``raw`` holds the bytes between them, cut at 64 KiB.
-    A record that a run-scope step made has no number and no place: its ``raw`` holds its values as JSON.
+    A record that a run-scope step made has no number and no place: its ``raw`` holds its values as JSON. So does that
+    of a record that publish rejected, until its bytes are found.
     """
 
     batch: int

@@ -15,6 +15,7 @@ from chalicelib.relations.binding import bound
 from chalicelib.relations.names import distinct, known
 from chalicelib.relations.relation import FATE, Broken, Column, Relation, failed, quoted, value_of
 from chalicelib.rules import RECORD_RULES
+from chalicelib.rules.columns import check_columns
 from chalicelib.rules.record import missing
 from chalicelib.transforms import STEPS
 from chalicelib.transforms.sql import looks_at_the_whole_run, over_input
@@ -79,6 +80,7 @@ def compile_program(
         InvalidPipeline: with the place, for an unknown column, a query that is none, an expression that aggregates.
     """
     relation, gathers = compile_steps(pipeline, fields, parser)
+    check_columns(pipeline, columns)
     broken = [*_record_rules(pipeline, relation, parser), *_table_rules(columns, relation)]
     relation = relation.reject([b for b in broken if b.reason.severity is not Severity.WARN])
     relation = _fit(relation, columns, parser)

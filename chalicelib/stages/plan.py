@@ -16,6 +16,7 @@ from chalicelib.engine.program import compile_program, compile_steps
 from chalicelib.engine.session import parser
 from chalicelib.ports import Source, Target
 from chalicelib.relations.relation import Column
+from chalicelib.rules.columns import check_references
 
 #: A run-scope step gathers the run in one batch; above this size it is refused.
 RUN_SCOPE_LIMIT_BYTES = 2 * 1024**3
@@ -45,6 +46,7 @@ def plan(run_id: str, pipeline: Pipeline, *, source: Source, target: Target) -> 
     for version, sample in zip(versions[1:], samples[1:], strict=True):
         _same_header(sample, read, version.uri)
     columns = _columns(pipeline, read, shape, sum(v.size_bytes for v in versions))
+    check_references(pipeline, columns, target.shape)
     return Plan(
         run_id=run_id,
         pipeline=pipeline,

@@ -5,7 +5,7 @@ the same object waits on its claim), then the data, then the proof, then COMMIT.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import pyarrow as pa
 
@@ -13,13 +13,17 @@ from chalicelib.core.counts import Counts
 from chalicelib.core.errors import BrokenLaw, PlanStale
 from chalicelib.core.ledger import LedgerEntry, TableHash
 from chalicelib.core.manifest import Batch, Manifest, ObjectVersion
+from chalicelib.core.outcome import Judged
 from chalicelib.core.plan import LINE, Plan, TableShape, TargetColumn
+from chalicelib.core.reject import Reject
 from chalicelib.core.types import ColumnType
 from chalicelib.postgres.connection import Connection, Row
 from chalicelib.postgres.identifiers import quote
 from chalicelib.postgres.statements import statements
 from chalicelib.targets.postgres.catalogue import add_provenance, create_table, relation, shape
 from chalicelib.targets.postgres.copy import copy_into, with_constants
+from chalicelib.targets.postgres.judging import judge_staged
+from chalicelib.targets.postgres.measures import measure
 from chalicelib.targets.postgres.staging import drop_staging, staging_table, verify_staged
 from chalicelib.targets.postgres.table_hash import hash_rows
 
@@ -68,6 +72,12 @@ class PostgresPublication:
         except BaseException:
             self._take_back(plan, batch)
             raise
+
+    def judge(self, plan: Plan, manifest: Manifest | None, keep: Callable[[Reject], object]) -> Judged:
+        """Judge the run's records in staging, or after a direct COPY in the table; rejects leave staging."""
+        if manifest is not None:
+            return judge_staged(self._connection, plan, manifest, keep)
+        return Judged(measured=measure(self._connection, plan, relation(plan.table), self._mine(plan)))
 
     def insert_staged(self, plan: Plan, manifest: Manifest) -> int:
         """Insert what load staged, cast where it travelled as text; return the server's row count."""
@@ -126,7 +136,8 @@ class PostgresPublication:
         """
         limit_ms = max(plan.pipeline.limits.timeout_minutes * 60 - RESERVE_S, 1) * 1000
         self._connection.run(f"SET LOCAL statement_timeout = {limit_ms}")
-        alone = plan.create or not self._is_known(plan)  # who creates or adopts a table keeps the others out
+        # who creates or adopts a table keeps the others out, and so does who looks for keys in it
+        alone = plan.create or plan.judges_in_staging or not self._is_known(plan)
         lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
         self._connection.run(f"SELECT {lock}(hashtextextended(:name, 7302))", name=str(plan.table))
         now = shape(self._connection, plan.table)
