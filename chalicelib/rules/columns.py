@@ -1,6 +1,6 @@
 """The columns of rules that are judged when the run publishes: they must be there, in a type that can be judged."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from chalicelib.core.errors import InvalidPipeline
 from chalicelib.core.pipeline import ForeignKey, Freshness, Mean, Pipeline, Rule, Sum, Unique
@@ -22,10 +22,14 @@ def check_columns(pipeline: Pipeline, columns: Sequence[TargetColumn]) -> None:
     """
     types = {column.name: column.type for column in columns}
     for i, rule in enumerate(pipeline.rules):
-        place = f"rules[{i}].{rule.check}"
-        for at, name in _names(rule, place):
-            known([name], list(types), at)
-            _suits(rule, name, types[name], at)
+        check_rule(rule, types, f"rules[{i}].{rule.check}")
+
+
+def check_rule(rule: Rule, types: Mapping[str, ColumnType], place: str) -> None:
+    """Check one rule on the run against the columns; see ``check_columns``."""
+    for at, name in _names(rule, place):
+        known([name], list(types), at)
+        _suits(rule, name, types[name], at)
 
 
 def check_references(

@@ -26,6 +26,7 @@ _EXPECTED = {
     "mapping_type": "a mapping",
     "tuple_type": "a list",
 }
+_SECRET = re.compile(r"passw|pwd|secret|token|(?:access|api|private)_?key", re.IGNORECASE)
 _TRUE, _FALSE = {"true", "yes", "on", "y", "t", "1"}, {"false", "no", "off", "n", "f", "0"}
 
 
@@ -100,6 +101,8 @@ def _unknown_key(error: ErrorDetails, root: Node) -> Iterator[Problem]:
 def _unknown(spot: Spot, key: str, allowed: tuple[str, ...]) -> Problem:
     if _generic(spot.pointer) in PLANNED:
         return _at_key(spot, "this key is not there yet", "remove it")
+    if _SECRET.search(key):
+        return _at_key(spot, "a secret has no place in a document", "remove it, and name a connection, which has it")
     return _at_key(spot, "unknown key", way_out(key, allowed))
 
 
