@@ -248,3 +248,10 @@ def test_a_rule_on_the_run_that_cannot_be_judged_fails_at_the_plan(etl, rule, to
     query(etl.where.target, "CREATE TABLE known (name text)")
     run, _ = etl.load(b"id,name\n1,a\n", rules=[rule])
     assert ("failed", "plan", told) == (run.status, run.failure.stage, run.failure.message)
+
+
+def test_a_run_without_provenance_is_measured_by_its_own_rows(etl):
+    assert "succeeded" == etl.load(data(("n,", "1")), provenance=False, **NUMBERS)[0].status
+    rules = [{"check": "sum", "column": "x", "min": 4, "max": 4}]
+    run, _ = etl.load(data(("n,", "4")), rules=rules, provenance=False, **NUMBERS)
+    assert ("succeeded", 0) == (run.status, run.broken["sum:x"])
