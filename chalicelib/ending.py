@@ -7,7 +7,7 @@ from chalicelib.core.errors import Fatal, Retriable, Unreachable
 from chalicelib.core.outcome import Duplicate, Failed, Published
 from chalicelib.core.run import TRANSITIONS, Failure, Run, Stage, Status
 from chalicelib.folder import RunFolder
-from chalicelib.ports import ObjectStore, RunLog, Target
+from chalicelib.ports import Find, ObjectStore, RunLog, Target
 from chalicelib.stages.record import record
 
 #: The stage of a failure that no stage told, but Lambda or the state machine.
@@ -27,6 +27,7 @@ def end(
     log: RunLog,
     work: ObjectStore,
     target: Target | None,
+    find: Find | None = None,
     for_good: bool = True,
 ) -> Run:
     """Record the run's outcome, then drop its staging and its folder. A run that has ended stays as it is.
@@ -44,7 +45,7 @@ def end(
             folder.keep_failure(0, outcome)
             log.tell(run.run_id, "run_waits", f"{outcome.failure.message}; the next sweep carries the run on")
             return run
-        run = record(run, outcome, at=at, log=log, work=work)
+        run = record(run, outcome, at=at, log=log, work=work, find=find)
     if target is not None:
         with suppress(Retriable, Fatal):  # what is left there takes room and harms nobody
             target.discard(run.run_id)

@@ -114,11 +114,15 @@ class RunFolder:
         count = len(self._work.keys(rounds))
         if count >= ROUNDS:
             raise Fatal(f"{error}; {count} plans in a row were stale") from error
-        for name in ("outcomes", "rejects", "batches", "failures"):
-            self._work.remove(f"{self._prefix}{name}/")
+        self.begin_anew()
         for key in (f"{rounds}{count:05d}", self._again):
             with self._work.writing(key) as stream:
                 stream.write(str(error).encode())
+
+    def begin_anew(self) -> None:
+        """Forget what was done with batches."""
+        for name in ("outcomes", "rejects", "batches", "failures"):
+            self._work.remove(f"{self._prefix}{name}/")
 
     def remove(self) -> None:
         """Remove the folder with all that is in it."""

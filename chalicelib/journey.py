@@ -9,16 +9,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from chalicelib.core.errors import EtlError, Retriable
-from chalicelib.core.folder import rejects_prefix, run_prefix
+from chalicelib.core.folder import run_prefix
 from chalicelib.core.manifest import Manifest
 from chalicelib.core.outcome import NOTHING, Duplicate, Failed, Published, Transformed
 from chalicelib.core.pipeline import Pipeline
 from chalicelib.core.plan import Plan
 from chalicelib.core.run import Run, Stage, Status, Trigger
-from chalicelib.ports import BatchSink, Clock, ObjectStore, Progress, RunLog, Source, Target
+from chalicelib.engine.records.find import finder
+from chalicelib.folder import RunFolder
+from chalicelib.ports import BatchSink, Clock, Find, ObjectStore, Progress, RunLog, Source, Target
 from chalicelib.stages.extract import extract
 from chalicelib.stages.plan import plan
-from chalicelib.stages.publish import publish
+from chalicelib.stages.publish import Copy, publish
 from chalicelib.stages.record import record
 from chalicelib.stages.transform import transform
 
@@ -40,6 +42,7 @@ class Journey:
     progress: Progress
     stage: Stage = Stage.PLAN
     so_far: Transformed = NOTHING
+    find: Find | None = None
 
     def run(self, pipeline: Pipeline, run_id: str, trigger: Trigger = Trigger.PERSON) -> Run:
         """Carry the run to a final status and return it; what the run may meet is its outcome, not an error.
@@ -66,7 +69,7 @@ class Journey:
         return self._record(running, outcome)
 
     def _record(self, running: Run, outcome: Published | Duplicate | Failed) -> Run:
-        ended = record(running, outcome, at=self.clock.now(), log=self.log, work=self.work)
+        ended = record(running, outcome, at=self.clock.now(), log=self.log, work=self.work, find=self.find)
         self.work.remove(run_prefix(running.run_id))
         return ended
 
@@ -103,23 +106,27 @@ class Journey:
         self.stage = Stage.EXTRACT
         manifest = extract(planned, source=self.source)
         self.progress.total(manifest.records)
-        self.work.remove(rejects_prefix(run_id))  # an earlier attempt may have had other batches
+        RunFolder(self.work, run_id).begin_anew()  # an earlier attempt may have had other batches
+        self.find = finder(planned, manifest, self.source)
         self.stage = Stage.PUBLISH
         if planned.may_go_direct:
-            return publish(
-                planned,
-                manifest,
-                target=self.target,
-                work=self.work,
-                copy=lambda publication: self._transform(planned, manifest, publication),
+            return self._publish(
+                planned, manifest, copy=lambda publication: self._transform(planned, manifest, publication)
             )
         return self._through_staging(planned, manifest)
+
+    def _publish(self, planned: Plan, manifest: Manifest, copy: Copy | None = None) -> Published | Duplicate:
+        try:
+            return publish(planned, manifest, target=self.target, work=self.work, copy=copy)
+        finally:
+            if self.stage is Stage.PUBLISH:  # what the rules say is told of a run that they hold, too
+                self.so_far = RunFolder(self.work, planned.run_id).so_far()
 
     def _through_staging(self, planned: Plan, manifest: Manifest) -> Published | Duplicate:
         try:
             self.target.discard(planned.run_id)  # of an earlier attempt, which may have had another plan
             self._transform(planned, manifest, self.target.staging(planned))
-            return publish(planned, manifest, target=self.target, work=self.work)
+            return self._publish(planned, manifest)
         finally:
             with suppress(Retriable):  # a publish that went through must not fail on what it leaves behind
                 self.target.discard(planned.run_id)

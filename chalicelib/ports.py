@@ -1,6 +1,6 @@
 """The ports: what the inside asks of the outside, each as a small Protocol. Adapters stand at the edge."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from chalicelib.core.delivery import ObjectCreated
 from chalicelib.core.dialect import UTF_8, Dialect
 from chalicelib.core.ledger import LedgerEntry
 from chalicelib.core.manifest import Batch, Manifest, ObjectVersion
+from chalicelib.core.outcome import Judged
 from chalicelib.core.pipeline import Pipeline
 from chalicelib.core.plan import Plan, Sample, TableShape
 from chalicelib.core.reject import Reject
@@ -102,6 +103,20 @@ class Source(Protocol):
         ...
 
 
+class Find(Protocol):
+    """Where records of a batch lie in its object."""
+
+    def __call__(self, batch: int, records: Iterable[int]) -> "Iterator[tuple[int, int, int, bytes]]":
+        """Number, start, end and raw bytes of the records with the given ascending numbers, as far as they are there.
+
+        Raises:
+            SourceMoved: if the object is no longer the version that was pinned.
+            NotFound: if that version was deleted.
+            Held: if its compression is damaged.
+        """
+        ...
+
+
 class BatchSink(Protocol):
     """Where transform puts clean records: staging, the table itself, or an object."""
 
@@ -146,6 +161,16 @@ class Publication(BatchSink, Protocol):
 
     def check_staged(self, plan: Plan, manifest: Manifest) -> int:
         """Check that staging holds all that load put there; return the row count.
+
+        Raises:
+            StagingLost: if the markers or the rows are not all there.
+        """
+        ...
+
+    def judge(self, plan: Plan, manifest: Manifest | None, keep: Callable[[Reject], object]) -> Judged:
+        """Judge the run's records by the rules that need all of them; ``keep`` gets the rejects, which leave staging.
+
+        With a ``manifest`` they are in staging, and nothing is inserted yet; without, a direct COPY has written them.
 
         Raises:
             StagingLost: if the markers or the rows are not all there.

@@ -72,11 +72,13 @@ def apply(
 
     etlplus apply samples/orders.yaml
     """
+    from chalicelib.engine.check import checked
     from cli.load import load_pipeline
     from cli.up import remote
 
-    pipeline = load_pipeline(file)  # mistakes are told with their places, before anything is sent
-    applied = remote().apply(file.read_text(encoding="utf-8"), pipeline.name)
+    pipeline, text = load_pipeline(file), file.read_text(encoding="utf-8")
+    checked(text, name=file.name, guess=False)  # mistakes are told with their places, before anything is sent
+    applied = remote().apply(text, pipeline.name)
     told = f"{applied['name']} version {applied['version']} is in force"
     for warning in applied["warnings"]:
         warn(warning)

@@ -46,7 +46,7 @@ def load(  # noqa: PLR0917 - Typer turns parameters into options
     with places(target=target) as where:
         run = run_load(made, where, ahead)
         with run_log(where.control) as log:
-            rejected_by = log.rejects_by_reason(run.run_id) if run.counts.rejected else []
+            rejected_by = log.rejects_by_reason(run.run_id) if run.counts.rejected or run.counts.late else []
     told = run.to_json()
     emit({**told, "rejected_by": rejected_by}, output, run_report(told, rejected_by))
     raise typer.Exit(exit_of_run(told))
@@ -68,6 +68,24 @@ def runs(
         output,
         run_rows(found) if found else "no runs yet; etlplus load FILE",
     )
+
+
+@app.command()
+def rules(
+    pipeline: Annotated[str, typer.Argument(help="The pipeline's name.")],
+    rule: Annotated[str | None, typer.Option(help="Only this rule: its name, or as listed here.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="In how many runs.")] = 20,
+    output: Output = Form.TABLE,
+) -> None:
+    """Show how many records broke each rule, run by run, the newest first.
+
+    etlplus rules orders_daily --rule range:amount
+    """
+    from cli.report import rule_rows
+
+    with _log() as log:
+        found = log.rule_counts(pipeline, rule=rule, limit=limit)
+    emit([each.to_json() for each in found], output, rule_rows(found))
 
 
 @app.command()

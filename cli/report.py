@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from chalicelib.core.history import RuleCount
 from chalicelib.core.run import Run, Status
 from cli.output import table
 
@@ -16,7 +17,8 @@ def run_report(run: Mapping[str, Any], rejected_by: Sequence[Mapping[str, Any]])
     if run["failure"]:
         lines.append(f"  {run['failure']['message']}")
     if run["records_read"]:
-        facts = (f"{name} {run[f'records_{name}']:,}" for name in ("read", "loaded", "filtered", "rejected"))
+        names = ("read", "loaded", "filtered", "rejected", *(["late"] if run["records_late"] else []))
+        facts = (f"{name} {run[f'records_{name}']:,}" for name in names)
         lines.append("  records: " + ", ".join(facts))
     elif run["status"] == Status.SUCCEEDED:
         lines.append("  a header and no records: nothing was loaded")
@@ -26,7 +28,7 @@ def run_report(run: Mapping[str, Any], rejected_by: Sequence[Mapping[str, Any]])
     if run["table_hash"]:
         lines.append(f"  table hash {run['table_hash']}")
     lines.append(f"  run {run['run_id']}")
-    if run["records_rejected"]:
+    if run["records_rejected"] or run["records_late"]:
         lines.append(f"  each reject with its bytes: etlplus rejects {run['run_id'][:13]}")
     return "\n".join(lines)
 
@@ -47,3 +49,20 @@ def run_rows(runs: Sequence[Run]) -> str:
         for run in runs
     ]
     return table(rows, ("run", "pipeline", "table", "status", "read", "loaded", "rejected", "created (UTC)"))
+
+
+def rule_rows(counts: Sequence[RuleCount]) -> str:
+    """What runs counted under their rules as a table, newest run first."""
+    rows = [
+        (
+            each.run_id,
+            f"{each.created_at:%Y-%m-%d %H:%M:%S}",
+            each.status,
+            each.rule,
+            each.read,
+            each.broken,
+            f"{each.share:.2%}" if each.share is not None else None,
+        )
+        for each in counts
+    ]
+    return table(rows, ("run", "created (UTC)", "status", "rule", "read", "broken", "share"))

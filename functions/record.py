@@ -14,5 +14,5 @@ def handler(payload: Payload) -> dict[str, Any]:
 
     A run that failed because something was away is ``running`` still: the sweep carries it on, or closes it.
     """
-    ended = cloud().end(payload["run_id"], failure_of(payload), for_good=False)
+    ended = cloud().end_with_places(payload["run_id"], failure_of(payload), for_good=False)
     return {"run_id": ended.run_id, "pipeline": ended.pipeline, "status": ended.status.value}

@@ -21,7 +21,7 @@ from infra.network import Network, dual_stack
 ROOT = Path(__file__).parents[1]
 SOURCES = ("app.py", "chalicelib", "functions")
 #: Room for an object and its decompressed copy.
-DISK_MB = {"extract": 10_240, "transform": 10_240, "load": 2_048}
+DISK_MB = {"extract": 10_240, "transform": 10_240, "load": 2_048, "record": 10_240}
 #: Settings that lead to a service, its endpoint's variable and its name there: botocore reads one a service, so that S3
 #: stays on the gateway endpoint.
 ENDPOINTS = {"STATE_MACHINE_ARN": ("AWS_ENDPOINT_URL_SFN", "states"), "QUEUE_URL": ("AWS_ENDPOINT_URL_SQS", "sqs")}

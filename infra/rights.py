@@ -10,8 +10,8 @@ from infra.functions import FUNCTIONS
 from infra.queue import Queue
 from infra.storage import Storage
 
-#: Functions that read objects of the landing bucket; the sweep and plan list them, too.
-READ_LANDING = ("plan", "extract", "transform")
+#: Functions that read objects of the landing bucket (record finds the bytes of late rejects); the sweep and plan list.
+READ_LANDING = ("plan", "extract", "transform", "record")
 LIST_LANDING = ("plan", "sweep")
 #: What each does in the runs' folders of the work bucket: a stage hands on, the end reads all and clears away,
 #: as publish does with what was done under a stale plan; plan clears away why an earlier execution failed.

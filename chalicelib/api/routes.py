@@ -35,6 +35,13 @@ class RejectsQuery(Query):
     offset: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
 
 
+class RulesQuery(Query):
+    """Which rule, in how many runs."""
+
+    rule: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    limit: Limit = 20
+
+
 @api.route("GET", "/v1/health/live", access="open")
 def live(_call: Call) -> dict[str, str]:
     """The function answers; nothing else is asked."""
@@ -83,6 +90,13 @@ def start(call: Call) -> Answer:
     """Queue a run of all that the pipeline's source finds and no run has loaded."""
     run = call.services.start(_name(call))
     return Answer(run.to_json(), status=202, headers={"Location": f"/v1/runs/{run.run_id}"})
+
+
+@api.route("GET", "/v1/pipelines/{name}/rules", access="admin", query=RulesQuery)
+def rules(call: Call) -> dict[str, Any]:
+    """How many records broke each rule in the newest runs, or one rule."""
+    found = call.services.runs.rule_counts(_name(call), rule=call.query.rule, limit=call.query.limit)
+    return {"items": [each.to_json() for each in found]}
 
 
 @api.route("GET", "/v1/runs", access="admin", query=RunsQuery)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from chalicelib.clock import SystemClock
 from chalicelib.core.delivery import ObjectCreated, ObjectId
 from chalicelib.core.errors import EtlError, Refused, Retriable
+from chalicelib.core.folder import late_key
 from chalicelib.core.pipeline import Pipeline, S3Source
 from chalicelib.core.run import Failure, Run, Trigger
 from chalicelib.folder import RunFolder
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from chalicelib.aws.source import S3Source as Source
     from chalicelib.aws.store import S3Store
     from chalicelib.intake import Intake
+    from chalicelib.ports import Find
     from chalicelib.postgres.connection import Dsn
     from chalicelib.store.pipelines import PostgresPipelines
     from chalicelib.store.plane import Plane
@@ -147,12 +149,25 @@ class Cloud:
 
         Unless it is ``for_good``, a run that failed because something was away is left for the sweep to carry on.
         """
+        return self._end(self.runs.find(run_id), caught, None, for_good=for_good)
+
+    def end_with_places(self, run_id: str, caught: Failure | None, *, for_good: bool) -> Run:
+        """The same, and find the bytes of what publish rejected, which takes room for an object and reads it again."""
+        run = self.runs.find(run_id)
+        if not self.work.keys(late_key(run_id)):
+            return self._end(run, caught, None, for_good=for_good)
+        from chalicelib.engine.records.find import finder
+
+        folder = self.folder(run_id)
+        with self.source(self.pipeline_of(run)) as source:
+            return self._end(run, caught, finder(folder.plan(), folder.manifest(), source), for_good=for_good)
+
+    def _end(self, run: Run, caught: Failure | None, find: "Find | None", *, for_good: bool) -> Run:
         from chalicelib.ending import end
 
-        run = self.runs.find(run_id)
         target = self.target_if_known(self.pipeline_of(run))
         at = self.clock.now()
-        return end(run, caught, at=at, log=self.runs, work=self.work, target=target, for_good=for_good)
+        return end(run, caught, at=at, log=self.runs, work=self.work, target=target, find=find, for_good=for_good)
 
     def start(self, name: str) -> Run:
         """Queue a run of the pipeline ``name`` and ask for its start; the sweep starts it if the queue is not there.

@@ -21,6 +21,16 @@ def outcome_key(run_id: str, batch: int) -> str:
     return f"{run_prefix(run_id)}outcomes/{batch:05d}.json"
 
 
+def judged_key(run_id: str) -> str:
+    """What publish found by the rules, as JSON, beside what transform did."""
+    return f"{run_prefix(run_id)}outcomes/publish.json"
+
+
+def late_key(run_id: str) -> str:
+    """The records that publish rejected, a line of JSON each."""
+    return f"{rejects_prefix(run_id)}late.jsonl"
+
+
 def batch_key(run_id: str, batch: int) -> str:
     """The clean records of one batch, as Parquet."""
     return f"{run_prefix(run_id)}batches/{batch:05d}.parquet"

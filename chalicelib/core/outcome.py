@@ -45,12 +45,30 @@ NOTHING = Transformed()
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """What publish found by the rules that need the whole run.
+
+    ``broken`` counts the records that broke a rule, ``failing`` names those of severity ``fail`` among them, ``late``
+    is how many left staging. ``measured`` is what a measured rule looks at, as the text of a number, or None.
+    """
+
+    broken: Mapping[str, int] = field(default_factory=dict)
+    late: int = 0
+    failing: tuple[str, ...] = ()
+    measured: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
-    """A publish that stands: its ledger entry, the run's final counts, and how many records broke each rule."""
+    """A publish that stands: its ledger entry, the run's final counts, and how many records broke each rule.
+
+    ``warnings`` are sentences for people, of rules on the run that were broken and hold nothing.
+    """
 
     entry: LedgerEntry
     counts: Counts
     broken: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

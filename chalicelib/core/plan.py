@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from chalicelib.core.dialect import Dialect
 from chalicelib.core.drift import NONE, Drift
 from chalicelib.core.manifest import ObjectVersion
-from chalicelib.core.pipeline import Pipeline
+from chalicelib.core.pipeline import Pipeline, StagedRule
 from chalicelib.core.table import TableName
 from chalicelib.core.types import ColumnType
 
@@ -107,7 +107,13 @@ class Plan:
         target = self.pipeline.target
         only_adds = target.write == "append" and target.on_new_version == "add"
         told_apart = target.provenance or len(self.objects) == 1
-        return only_adds and told_apart and not any(column.type.travels_as_text for column in self.columns)
+        as_they_are = not any(column.type.travels_as_text for column in self.columns)
+        return only_adds and told_apart and as_they_are and not self.judges_in_staging
+
+    @property
+    def judges_in_staging(self) -> bool:
+        """Whether a rule may reject single records when the run publishes."""
+        return any(isinstance(rule, StagedRule) for rule in self.pipeline.rules)
 
     @property
     def carried(self) -> tuple[TargetColumn, ...]:

@@ -8,6 +8,9 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
+#: The most raw bytes that are kept of a reject.
+RAW_LIMIT_BYTES = 65_536
+
 
 class Severity(StrEnum):
     """What a broken rule does: count it, reject the record, or hold the whole run."""
@@ -21,7 +24,8 @@ class Severity(StrEnum):
 class Reason:
     """One reason: the rule that was broken, the column it is about (if one) and a sentence for people.
 
-    ``place`` is where the rule stands in the document; what no document states (a type, the structure) has none.
+    ``place`` is where the rule stands in the document, ``name`` what it alone is counted under; what no document states
+    (a type, the structure) has neither.
     """
 
     rule: str
@@ -29,12 +33,12 @@ class Reason:
     column: str | None = None
     severity: Severity = Severity.REJECT
     place: str = ""
+    name: str = ""
 
     @property
     def key(self) -> str:
-        """What the rule is counted under: its place in the document, ``rules[2]``, or its word; and the column."""
-        what = self.place or self.rule
-        return f"{what}:{self.column}" if self.column else what
+        """What the rule is counted under: its name, or its word and the column."""
+        return self.name or (f"{self.rule}:{self.column}" if self.column else self.rule)
 
     def to_json(self) -> dict[str, str | None]:
         """The reason as JSON values."""
@@ -44,6 +48,7 @@ class Reason:
             "message": self.message,
             "severity": self.severity.value,
             "place": self.place,
+            "name": self.name,
         }
 
     @classmethod
@@ -58,7 +63,8 @@ class Reject:
 
     ``record`` is its 1-based number in the object, the header not counted. ``start`` and ``end`` are byte offsets in
     the decompressed object, without the record's terminator; ``raw`` holds the bytes between them, cut at 64 KiB.
-    A record that a run-scope step made has no number and no place: its ``raw`` holds its values as JSON.
+    A record that a run-scope step made has no number and no place: its ``raw`` holds its values as JSON. So does that
+    of a record that publish rejected, until its bytes are found.
     """
 
     batch: int

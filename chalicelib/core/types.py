@@ -116,7 +116,8 @@ class ColumnType:
 
 def _unknown(text: str) -> str:
     word = text.lower().partition("(")[0].strip()
-    near = _FOREIGN.get(word) or nearest(word, _BASES)
+    near = nearest(word, [*_BASES, *_FOREIGN])
+    near = _FOREIGN.get(word) or _FOREIGN.get(near or "", near)
     question = f'did you mean "{near}"? ' if near else ""
     return f"unknown type {quoted(text)}; {question}supported: {', '.join(SUPPORTED)}"
 

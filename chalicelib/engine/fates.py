@@ -55,9 +55,8 @@ class Fates:
         self.warn(code.removeprefix("f"))
 
     def warn(self, code: str) -> None:
-        """Count the rules behind a code."""
-        for reason in self.reasons(code):
-            self.broken[reason.key] += 1
+        """Count the rules behind a code, each once."""
+        self.broken.update({reason.key for reason in self.reasons(code)})
 
     def reasons(self, code: str) -> tuple[Reason, ...]:
         """The reasons behind a fate's code, each once."""

@@ -6,7 +6,7 @@ Its levels, from the inside out: every field as text; each cast to its type, wit
 
 from dataclasses import dataclass, replace
 
-from chalicelib.core.pipeline import Pipeline, Sql
+from chalicelib.core.pipeline import Pipeline, Sql, rule_keys
 from chalicelib.core.plan import DELETED, Field, TargetColumn
 from chalicelib.core.reject import Reason, Severity
 from chalicelib.core.types import ColumnType
@@ -17,6 +17,7 @@ from chalicelib.relations.expression import expression
 from chalicelib.relations.names import distinct, known
 from chalicelib.relations.relation import FATE, Broken, Column, Relation, failed, quoted, value_of
 from chalicelib.rules import RECORD_RULES
+from chalicelib.rules.columns import check_columns
 from chalicelib.rules.record import missing
 from chalicelib.transforms import STEPS
 from chalicelib.transforms.sql import looks_at_the_whole_run, over_input
@@ -85,6 +86,7 @@ def compile_program(
         InvalidPipeline: with the place, for an unknown column, a query that is none, an expression that aggregates.
     """
     relation, gathers = compile_steps(pipeline, fields, parser)
+    check_columns(pipeline, columns)
     broken = [*_record_rules(pipeline, relation, parser), *_table_rules(columns, relation), *_contract_rules(unwanted)]
     relation = relation.reject([b for b in broken if b.reason.severity is not Severity.WARN])
     relation = _fit(relation, columns, parser)
@@ -149,8 +151,9 @@ def _gather(step: Sql, relation: Relation, parser: SqlParser, place: str, number
 
 
 def _record_rules(pipeline: Pipeline, relation: Relation, parser: SqlParser) -> list[Broken]:
+    keys = rule_keys(pipeline.rules)
     return [
-        replace(broken, reason=replace(broken.reason, place=f"rules[{i}]"))
+        replace(broken, reason=replace(broken.reason, place=f"rules[{i}]", name=keys[i]))
         for i, rule in enumerate(pipeline.rules)
         if type(rule) in RECORD_RULES
         for broken in RECORD_RULES[type(rule)](rule, relation, parser, f"rules[{i}].{rule.check}")

@@ -16,7 +16,7 @@ def compile_not_null(rule: NotNull, relation: Relation, parser: SqlParser, place
     del parser
     return [
         Broken(missing(name, relation), Reason("not_null", f"{name} is null", name, Severity(rule.severity)))
-        for name in known(rule.columns, relation.names, place)
+        for name in known(rule.columns, relation.names, f"{place}.columns")
     ]
 
 
@@ -40,7 +40,7 @@ def compile_in(rule: In, relation: Relation, parser: SqlParser, place: str) -> l
         InvalidPipeline: with the place, for an unknown column or a value that its type cannot have.
     """
     del parser
-    known([rule.column], relation.names, place)
+    known([rule.column], relation.names, f"{place}.column")
     column = next(column for column in relation.columns if column.name == rule.column)
     shown = [str(value).lower() if isinstance(value, bool) else str(value) for value in rule.values]
     if column.is_number:

@@ -16,6 +16,7 @@ from chalicelib.planning.columns import drift, made, matched
 from chalicelib.planning.notes import notes
 from chalicelib.planning.reading import Reading, read, same_form
 from chalicelib.ports import Source, Target
+from chalicelib.rules.columns import check_references
 
 #: A run-scope step gathers the run in one batch; above this size it is refused.
 RUN_SCOPE_LIMIT_BYTES = 2 * 1024**3
@@ -43,6 +44,7 @@ def plan(run_id: str, pipeline: Pipeline, *, source: Source, target: Target) -> 
         return Duplicate(next(iter(newer.values())), superseded=True)
     reading = _read(versions, pipeline, shape, source)
     columns, found = _columns(pipeline, reading, shape, sum(v.size_bytes for v in versions))
+    check_references(pipeline, columns, target.shape)
     return Plan(
         run_id=run_id,
         pipeline=pipeline,

@@ -7,8 +7,10 @@ from functools import lru_cache
 from typing import Any
 
 from chalicelib.core.errors import NotFound, Refused
+from chalicelib.core.history import RuleCount
 from chalicelib.core.reject import Reason, Reject
 from chalicelib.core.run import Failure, Run, Status
+from chalicelib.core.words import quoted, way_out
 from chalicelib.postgres.connection import Row, transaction
 from chalicelib.postgres.statements import statements
 from chalicelib.store.plane import Plane
@@ -105,6 +107,21 @@ class PostgresRuns:
         if len(rows) > 1:
             raise NotFound(f"more than one run begins with {prefix}; give more of its id")
         return run_of(rows[0])
+
+    def rule_counts(self, pipeline: str, *, rule: str | None = None, limit: int = 20) -> list[RuleCount]:
+        """What the newest runs of a pipeline counted, the newest first: under one rule's key, or under all of them.
+
+        Raises:
+            NotFound: if no run of it has counted any, or that one.
+        """
+        with self._plane.connected() as connection:
+            rows = connection.run(SQL["rule_counts"], pipeline=pipeline, rule=rule, limit=limit)
+        if rows:
+            return [RuleCount(*row) for row in rows]
+        if rule is None:
+            raise NotFound(f"no run of {pipeline} has judged a record yet; `etlplus runs` lists the runs")
+        known = sorted({each.rule for each in self.rule_counts(pipeline, limit=limit)})
+        raise NotFound(f"no run of {pipeline} has counted the rule {quoted(rule)}; {way_out(rule, known)}")
 
     def events(self, run_id: str) -> list[tuple[datetime, str, str]]:
         """What happened to the run: (at, action, message), in order."""

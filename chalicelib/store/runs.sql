@@ -22,6 +22,19 @@ WHERE cast(:pipeline AS text) IS NULL OR pipeline = :pipeline
 ORDER BY run_id DESC
 LIMIT :limit
 
+-- name: rule_counts
+-- What the newest runs of a pipeline that counted a rule, or any, counted under it.
+WITH counted AS (
+    SELECT run_id, created_at, status, counts, broken FROM etl.runs
+    WHERE pipeline = :pipeline AND CASE WHEN cast(:rule AS text) IS NULL THEN broken <> '{}' ELSE broken ? :rule END
+    ORDER BY run_id DESC
+    LIMIT :limit
+)
+SELECT run_id::text, created_at, status, key, cast(counts ->> 'records_read' AS bigint), cast(value AS bigint)
+FROM counted, jsonb_each_text(broken)
+WHERE cast(:rule AS text) IS NULL OR key = :rule
+ORDER BY run_id DESC, key
+
 -- name: find_runs
 -- The runs whose id begins with the given text.
 SELECT run_id::text, pipeline, pipeline_digest, table_name, trigger, status, counts, broken, table_hash, ledger_number, failure,

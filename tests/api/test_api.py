@@ -186,3 +186,22 @@ def test_the_function_imports_neither_engine_nor_boto3():
 def test_a_token_is_stored_as_its_hash_only(cloud, http):
     rows = query(cloud.database, "SELECT name, sha256 FROM etl.tokens")
     assert (["admin"], False) == ([row[0] for row in rows], http.token in str(rows))
+
+
+def test_what_rules_counted_is_listed_run_by_run(http, cloud):
+    rules = [{"check": "range", "column": "id", "max": 1}, {"check": "reject_ratio", "max": 1.0}]
+    name = "api_rules"
+    source, target = {"type": "s3", "uri": f"s3://landing/{name}/*"}, {"type": "postgres", "table": f"public.{name}"}
+    place = f"/v1/pipelines/{name}"
+    assert 200 == http("PUT", place, body(name=name, source=source, target=target, rules=rules))[0]
+    cloud.drop(f"{name}/a.csv", b"id\n1\n2\n")
+    assert 202 == http("POST", f"{place}/runs")[0]
+    assert ["succeeded"] == [run["status"] for run in cloud.ended(name)]
+    status, _, told = http("GET", f"{place}/rules?rule=range:id")
+    (item,) = told["items"]
+    assert (200, "range:id", 2, 1, 0.5) == (
+        status, item["rule"], item["records_read"], item["records_broken"], item["share"],
+    )  # fmt: skip
+    assert ["range:id", "reject_ratio"] == [each["rule"] for each in http("GET", f"{place}/rules")[2]["items"]]
+    assert is_problem(http("GET", f"{place}/rules?rule=rang:id"), 404, "not_found")
+    assert is_problem(http("GET", f"{place}/rules?rul=x"), 400, "invalid_query")

@@ -406,3 +406,28 @@ def read(terminal):
 def test_a_header_without_records_is_told_as_such(etlplus):
     (etlplus.folder / "h.csv").write_bytes(b"id,name\n")
     assert "a header and no records: nothing was loaded" in etlplus("load", str(etlplus.folder / "h.csv")).stdout
+
+
+RULES = """\
+{version: 1, name: ruled, source: {type: file, path: x}, target: {type: postgres, table: ruled},
+ rules: [{check: unique, columns: [id]}, {check: range, column: id, max: 8, severity: warn, name: small},
+         {check: reject_ratio, max: 1.0}]}
+"""
+
+
+def test_rules_shows_what_each_run_counted_newest_first(etlplus):
+    document = etlplus.file("ruled.yaml", RULES.encode())
+    for content in (b"id\n1\n2\n9\n", b"id\n3\n3\n1\n4\n"):
+        told = etlplus("load", etlplus.file(content=content), "--pipeline", document).stdout
+    assert "read 4, loaded 2, filtered 0, rejected 0, late 2" in told
+    assert "id is in public.ruled already" in told
+    found = etlplus.json("rules", "ruled")
+    assert [
+        ("reject_ratio", 4, 0, 0.0), ("small", 4, 0, 0.0), ("unique:id", 4, 2, 0.5),
+        ("reject_ratio", 3, 0, 0.0), ("small", 3, 1, 1 / 3), ("unique:id", 3, 0, 0.0),
+    ] == [(each["rule"], each["records_read"], each["records_broken"], each["share"]) for each in found]  # fmt: skip
+    lines = etlplus("rules", "ruled", "--rule", "small").stdout.splitlines()
+    assert ["run", "created", "(UTC)", "status", "rule", "read", "broken", "share"] == lines[0].split()
+    assert [["0", "0.00%"], ["1", "33.33%"]] == [line.split()[-2:] for line in lines[1:]]
+    assert 'the rule "smal"; did you mean "small"?' in etlplus("rules", "ruled", "--rule", "smal", code=7).stderr
+    assert "no run of other has judged" in etlplus("rules", "other", code=7).stderr

@@ -142,10 +142,9 @@ MISTAKES = [  # written, instead of it, and what is said
     ("customer: customer_name", "customer: _etl_x",
      '14:24: transforms[1].rename.customer: "_etl_x" begins with _etl_, which is reserved; choose another name'),
     ("check: not_null", "check: not_nul", '19:13: rules[0].check: "not_nul" is not allowed; did you mean "not_null"?'),
-    ("check: not_null", "check: unique", ('19:13: rules[0].check: "unique" is not there yet; '
-     "allowed today: not_null, in, expr, row_count, reject_ratio")),
     ("{check: not_null, ", "{", ("19:5: rules[0].check: this key is required; "
-     "allowed values: not_null, in, expr, row_count, reject_ratio")),
+     "allowed values: not_null, in, range, length, regex, date_order, expr, unique, foreign_key, freshness, "
+     "row_count, reject_ratio, sum, mean")),
     (", values: [EUR, USD, GBP]", "", "20:5: rules[1].values: this key is required; add it"),
     ("[EUR, USD, GBP]", "[]", "20:43: rules[1].values: nothing is listed here; give at least one, or remove the key"),
     ("[EUR, USD, GBP]", "[EUR, null]", ("20:49: rules[1].values[1]: expected text, a number, true or false, "

@@ -24,6 +24,6 @@ def test_raw_bytes_that_are_no_text_are_shown_as_escapes():
     assert r"a\xffé" == Reject(1, "f.csv", 1, 0, 3, b"a\xff\xc3\xa9", ()).to_json()["raw"]
 
 
-def test_a_reason_is_named_by_rule_and_column_or_message():
+def test_a_reason_is_counted_under_its_rules_name_or_its_word_and_column():
     assert "type:a" == Reason("type", "a is no bigint", "a").key
-    assert "rules[1]" == Reason("expr", "not: a > 0", place="rules[1]").key
+    assert "expr:a > 0" == Reason("expr", "not: a > 0", place="rules[1]", name="expr:a > 0").key

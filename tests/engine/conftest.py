@@ -9,6 +9,7 @@ import pytest
 from chalicelib.core.dialect import Dialect
 from chalicelib.core.pipeline import Pipeline
 from chalicelib.core.plan import Field, TargetColumn
+from chalicelib.core.reject import Reason
 from chalicelib.core.types import ColumnType
 from chalicelib.engine.casts import made_type
 from chalicelib.engine.fates import Fates
@@ -37,14 +38,19 @@ class Ran(NamedTuple):
 
     @property
     def rejects(self) -> dict[int, list[str]]:
-        """Record number -> its reasons, each as ``rule:column``."""
+        """Record number -> its reasons, each as ``rule:column``, a rule of the document by its place."""
         return {
-            record: [reason.key for reason in self.fates.reasons(code)]
+            record: [told(reason) for reason in self.fates.reasons(code)]
             for record, code in zip(self.fates.rejected, self.fates.codes, strict=True)
         }
 
 
 Run = Callable[..., Ran]
+
+
+def told(reason: Reason) -> str:
+    """A reason in short."""
+    return ":".join(filter(None, (reason.place or reason.rule, reason.column)))
 
 
 def fields_of(columns: Mapping[str, Any]) -> tuple[Field, ...]:

@@ -142,12 +142,12 @@ def test_a_warning_counts_and_keeps(run):
         {"check": "not_null", "columns": ["b"], "severity": "warn"},
     ]
     ran = run(DATA, AB, [], rules)
-    assert (ran.lines, dict(ran.fates.broken)) == ([1, 2, 3], {"rules[0]": 1, "rules[1]:b": 1, "type:a": 1})
+    assert (ran.lines, dict(ran.fates.broken)) == ([1, 2, 3], {"expr:a <> 2": 1, "not_null:b": 1, "type:a": 1})
 
 
 def test_a_rule_of_severity_fail_counts_and_takes_the_record_out(run):
     ran = run(DATA, AB, [], [{"check": "expr", "sql": "a <> 2", "severity": "fail"}])
-    assert (ran.rejects, ran.fates.broken["rules[0]"]) == ({2: ["rules[0]"], 4: ["type:a"]}, 1)
+    assert (ran.rejects, ran.fates.broken["expr:a <> 2"]) == ({2: ["rules[0]"], 4: ["type:a"]}, 1)
 
 
 # The table's types

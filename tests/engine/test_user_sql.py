@@ -57,12 +57,12 @@ def test_a_mistake_is_told_with_its_place_its_cause_and_a_way_out(run, step, pla
     [
         ({"check": "expr", "sql": "amont > 0"}, 'rules[0].expr.sql: there is no column "amont"'),
         ({"check": "expr", "sql": "sum(amount) > 0"}, "rules[0].expr.sql: the aggregate sum looks at more than one"),
-        ({"check": "in", "column": "amont", "values": [1]}, 'rules[0].in: there is no column "amont"'),
+        ({"check": "in", "column": "amont", "values": [1]}, 'rules[0].in.column: there is no column "amont"'),
         (
             {"check": "in", "column": "amount", "values": ["one"]},
             "rules[0].in.values: 'one' is no number, and the column",
         ),
-        ({"check": "not_null", "columns": ["amont"]}, 'rules[0].not_null: there is no column "amont"'),
+        ({"check": "not_null", "columns": ["amont"]}, 'rules[0].not_null.columns: there is no column "amont"'),
     ],
 )
 def test_a_mistake_in_a_rule_is_told_before_the_run(run, rule, place):

@@ -29,11 +29,11 @@ CONTEXT = SimpleNamespace(aws_request_id="1")
 pytestmark = pytest.mark.usefixtures("in_process")
 
 
-def queued(cloud, name: str, *bodies: bytes) -> str:
+def queued(cloud, name: str, *bodies: bytes, rules: str = "[]") -> str:
     """A run of all that lies in the pipeline's folder, which nobody starts."""
     text = (
         f"{{version: 1, name: {name}, source: {{type: s3, uri: 's3://landing/{name}/*'}}, columns: {{id: bigint}}, "
-        f"target: {{type: postgres, table: public.{name}}}}}"
+        f"rules: {rules}, target: {{type: postgres, table: public.{name}}}}}"
     )
     cloud.remote.apply(text, name)
     for number, body in enumerate(bodies):
@@ -65,6 +65,35 @@ def test_a_run_goes_from_plan_to_record_and_is_told(cloud):
     run = cloud.remote.run(run_id)
     assert (3, 2, 1) == (run["records_read"], run["records_loaded"], run["records_rejected"])
     assert [[1], [2]] == query(cloud.database, "SELECT id FROM by_hand ORDER BY id")
+
+
+RULES = "[{check: unique, columns: [id]}, {check: reject_ratio, max: 1.0}, {check: sum, column: id, max: 9}]"
+
+
+def test_what_publish_rejects_is_told_with_its_bytes_by_record(cloud):
+    run_id = queued(cloud, "late_by_hand", b"id\n1\nx\n1\n", b"id\n2\n1\n", rules=RULES)
+    carried(run_id)
+    run = cloud.remote.run(run_id)
+    assert (5, 2, 3, 0) == tuple(run[f"records_{word}"] for word in ("read", "loaded", "rejected", "late"))
+    assert {"type:id": 1, "unique:id": 2, "reject_ratio": 0, "sum:id": 0} == run["rules"]
+    rejects = [(each.record, each.start, each.raw) for each in wiring().runs.rejects(run_id, limit=9)]
+    assert [(2, 5, b"x"), (3, 7, b"1"), (2, 5, b"1")] == rejects
+
+
+def test_a_run_that_a_rule_holds_tells_what_the_rules_say_and_a_late_reject_of_a_lost_object_its_values(cloud):
+    run_id = queued(cloud, "held_by_rule", b"id\n6\n6\n7\n", rules=RULES)
+    for function, payload in ((functions.plan, {}), (functions.extract, {}), (functions.transform, {"batch": 1}),
+                              (functions.load, {"batch": 1})):  # fmt: skip
+        call(function, run_id=run_id, **payload)
+    with pytest.raises(Held, match="the sum of id is 13, not at most 9") as raised:
+        call(functions.publish, run_id=run_id)
+    s3, version = cloud.client("s3"), wiring().folder(run_id).manifest().batches[0].object
+    s3.delete_object(Bucket=version.bucket, Key=version.key, VersionId=version.version)
+    caught = {"Error": "Held", "Cause": json.dumps({"errorType": "Held", "errorMessage": str(raised.value)})}
+    assert "held" == call(functions.record, run_id=run_id, failure=caught)["status"]
+    assert {"unique:id": 1, "reject_ratio": 0, "sum:id": 1} == cloud.remote.run(run_id)["rules"]
+    (reject,) = wiring().runs.rejects(run_id, limit=9)
+    assert (2, None, b'{"id":6}') == (reject.record, reject.start, reject.raw)
 
 
 def test_every_stage_may_be_tried_twice(cloud):

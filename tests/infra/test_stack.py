@@ -233,7 +233,7 @@ def test_every_function_has_a_role_of_its_own(template):
         ("states:StartExecution", machine.NAME, {"intake", "sweep"}),
         ("sqs:SendMessage", "queueintake", {"api"}),
         ("sqs:ReceiveMessage", "queueintake", {"intake"}),
-        ("s3:GetObjectVersion", "storagelanding", {"plan", "extract", "transform"}),
+        ("s3:GetObjectVersion", "storagelanding", {"plan", "extract", "transform", "record"}),
         ("s3:PutObject", "storagelanding", set()),
         ("s3:DeleteObject", "storagelanding", set()),
         ("s3:ListBucketVersions", "storagelanding", {"plan", "sweep"}),

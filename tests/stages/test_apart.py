@@ -33,7 +33,8 @@ def stages(database, tmp_path):
     for name in ("a", "b"):
         (tmp_path / f"{name}.csv").write_bytes(ROWS.replace(b"one", name.encode()))
     work = DiskStore(tmp_path / "work")
-    document = pipeline(tmp_path / "*.csv", columns=KINDS)
+    rules = [{"check": "unique", "columns": ["at"], "severity": "warn"}, {"check": "row_count", "max": 9}]
+    document = pipeline(tmp_path / "*.csv", columns=KINDS, rules=rules)
 
     class Stages:
         source = FileSource(str(tmp_path / "*.csv"), work=tmp_path)
@@ -82,7 +83,7 @@ def test_stages_apart_publish_the_same_rows_and_counts(stages, database):
     published = travelled(stages.publish(planned, manifest))
     assert isinstance(published, Published)
     assert (6, 4, 2) == (published.counts.read, published.counts.loaded, published.counts.rejected)
-    assert {"type:id": 2} == published.broken
+    assert {"type:id": 2, "unique:at": 2, "row_count": 0} == published.broken
     found = query(database, "SELECT id, name, amount::text, at::text, _etl_line FROM t ORDER BY _etl_object, _etl_line")
     assert [
         [1, "a", "1.50", "2024-01-05 00:00:00+00", 1],
@@ -100,7 +101,7 @@ def test_every_stage_may_be_repeated(stages, database):
             stages.transform(planned, batch)
             stages.load(planned, batch)
     first, second = stages.publish(planned, manifest), stages.publish(planned, manifest)
-    assert first.entry == second.entry
+    assert (first.entry, first.broken) == (second.entry, second.broken)
     assert [[4]] == query(database, "SELECT count(*) FROM t")
     assert isinstance(stages.plan("01a20c3b-e2a0-7bb5-900e-47d9b761bd75"), Duplicate)
 

@@ -19,12 +19,14 @@ _EXPECTED = {
     "int_type": "a whole number",
     "float_type": "a number",
     "scalar_type": "text, a number, true or false",
+    "bound_type": "a number, a date or a timestamp",
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
     "dict_type": "a mapping",
     "mapping_type": "a mapping",
     "tuple_type": "a list",
 }
+_SECRET = re.compile(r"passw|pwd|secret|token|(?:access|api|private)_?key", re.IGNORECASE)
 _TRUE, _FALSE = {"true", "yes", "on", "y", "t", "1"}, {"false", "no", "off", "n", "f", "0"}
 
 
@@ -99,6 +101,8 @@ def _unknown_key(error: ErrorDetails, root: Node) -> Iterator[Problem]:
 def _unknown(spot: Spot, key: str, allowed: tuple[str, ...]) -> Problem:
     if _generic(spot.pointer) in PLANNED:
         return _at_key(spot, "this key is not there yet", "remove it")
+    if _SECRET.search(key):
+        return _at_key(spot, "a secret has no place in a document", "remove it, and name a connection, which has it")
     return _at_key(spot, "unknown key", way_out(key, allowed))
 
 
@@ -168,6 +172,11 @@ def _too_small(error: ErrorDetails, root: Node) -> Iterator[Problem]:
     yield _at_value(spot, f"{spot.node.text} is too small", f"the smallest allowed is {least:g}")
 
 
+def _not_above(error: ErrorDetails, root: Node) -> Iterator[Problem]:
+    spot, least = find(error["loc"], root), error["ctx"]["gt"]
+    yield _at_value(spot, f"{spot.node.text} is too small", f"write a number above {least:g}")
+
+
 def _too_large(error: ErrorDetails, root: Node) -> Iterator[Problem]:
     spot, most = find(error["loc"], root), error["ctx"]["le"]
     yield _at_value(spot, f"{spot.node.text} is too large", f"the largest allowed is {most:g}")
@@ -207,6 +216,7 @@ _EXPLAIN: Mapping[str, Callable[[ErrorDetails, Node], Iterator[Problem]]] = {
     "value_error": _own_words,
     "faults": _faults,
     "greater_than_equal": _too_small,
+    "greater_than": _not_above,
     "less_than_equal": _too_large,
     "too_short": _too_short,
     "too_long": _too_long,

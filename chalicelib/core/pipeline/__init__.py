@@ -4,7 +4,6 @@ The parts are nouns of their own: ``source``, ``columns``, ``steps`` (the key ``
 ``target``.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from json import dumps
@@ -13,45 +12,46 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, StrictStr
 from pydantic_core import PydanticCustomError
 
-from chalicelib.core.pipeline.base import ColumnName, Fault, Model, Text
+from chalicelib.core.pipeline.base import SLUG, ColumnName, Fault, Model, Text, slug
 from chalicelib.core.pipeline.columns import Column
 from chalicelib.core.pipeline.contract import Contract
 from chalicelib.core.pipeline.rules import (
+    DateOrder,
     Expr,
+    ForeignKey,
+    Freshness,
     In,
+    Length,
+    Mean,
+    MeasuredRule,
     NotNull,
+    Range,
     RecordRule,
+    Regex,
     RejectRatio,
     RowCount,
     Rule,
     RunRule,
+    StagedRule,
+    Sum,
+    Unique,
+    own_references,
     repeated_rules,
+    rule_keys,
 )
 from chalicelib.core.pipeline.source import CsvFormat, FileSource, S3Source, Source
 from chalicelib.core.pipeline.steps import Derive, Filter, Rename, Sql, Step, Trim, rename_faults
 from chalicelib.core.pipeline.target import HISTORY, Keep, Target
-from chalicelib.core.words import quoted
 
 __all__ = [
-    "HISTORY", "Column", "Contract", "CsvFormat", "Derive", "Expr", "FileSource", "Filter", "In", "Keep", "Limits",
-    "NotNull", "ObjectTrigger", "Parallel", "Pipeline", "RecordRule", "RejectRatio", "Rename", "RowCount", "Rule",
-    "RunRule", "S3Source", "Source", "Sql", "Step", "Target", "Trim", "json_schema",
+    "HISTORY", "Column", "Contract", "CsvFormat", "DateOrder", "Derive", "Expr", "FileSource", "Filter", "ForeignKey",
+    "Freshness", "In", "Keep", "Length", "Limits", "Mean", "MeasuredRule", "NotNull", "ObjectTrigger", "Parallel",
+    "Pipeline", "Range", "RecordRule", "Regex", "RejectRatio", "Rename", "RowCount", "Rule", "RunRule", "S3Source",
+    "Source", "Sql", "StagedRule", "Step", "Sum", "Target", "Trim", "Unique", "json_schema", "rule_keys",
 ]  # fmt: skip
 
 _MAX_COLUMNS = 1_600  # PostgreSQL's own limit
 _PROVENANCE_COLUMNS = 3
-_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-
-
-def _slug(text: str) -> str:
-    if _SLUG.fullmatch(text):
-        return text
-    near = re.sub(r"[^a-z0-9_-]+", "_", text.lower()).strip("_-")[:63]
-    question = f'did you mean "{near}"? ' if near else ""
-    raise ValueError(
-        f"{quoted(text)} is not a name; {question}write 1 to 63 lower case letters, digits, - and _, "
-        "beginning with a letter or digit"
-    )
 
 
 def _whole_number(value: object) -> object:
@@ -94,9 +94,9 @@ class Pipeline(Model):
     version: Annotated[Literal[1], BeforeValidator(_whole_number)] = Field(
         description="The version of this document's form: 1."
     )
-    name: Annotated[StrictStr, AfterValidator(_slug)] = Field(
+    name: Annotated[StrictStr, AfterValidator(slug)] = Field(
         description="The pipeline's name: lower case letters, digits, - and _.",
-        json_schema_extra={"pattern": f"^{_SLUG.pattern}$"},
+        json_schema_extra={"pattern": f"^{SLUG.pattern}$"},
     )
     description: Text | None = Field(default=None, description="What the pipeline is for, for people.")
     source: Source = Field(description="Where the records come from.")
@@ -124,6 +124,7 @@ class Pipeline(Model):
             yield Fault(f"{cause}; declare fewer", ("columns",))
         yield from rename_faults(self.columns, self.transforms)
         yield from repeated_rules(self.rules)
+        yield from own_references(self.rules, self.target.table)
         for position in range(1, len(self.triggers)):
             yield Fault("a second object trigger; keep one", ("triggers", position))
         if self.triggers and isinstance(self.source, FileSource):

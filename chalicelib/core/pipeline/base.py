@@ -1,5 +1,6 @@
-"""What every part of a pipeline document shares: the strict model, column names, faults across keys."""
+"""What every part of a pipeline document shares: the strict model, names, faults across keys."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
@@ -9,6 +10,9 @@ from pydantic_core import PydanticCustomError
 
 from chalicelib.core.table import identifier
 from chalicelib.core.words import quoted
+
+#: A name that stands in addresses and file names, too.
+SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,18 @@ def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     if twice is not None:
         raise ValueError(f"{quoted(twice)} is given twice; keep one")
     return names
+
+
+def slug(text: str) -> str:
+    """The text itself if it is a name as pipelines and rules have them; else ValueError."""
+    if SLUG.fullmatch(text):
+        return text
+    near = re.sub(r"[^a-z0-9_-]+", "_", text.lower()).strip("_-")[:63]
+    question = f'did you mean "{near}"? ' if near else ""
+    raise ValueError(
+        f"{quoted(text)} is not a name; {question}write 1 to 63 lower case letters, digits, - and _, "
+        "beginning with a letter or digit"
+    )
 
 
 ColumnName = Annotated[

@@ -6,8 +6,6 @@ A key is written as its place, a value as ``place=value``.
 PLANNED = frozenset({
     "alerts",
     "limits.max_usd",
-    "rules[].check=foreign_key",
-    "rules[].check=unique",
     "source.format.type=json",
     "source.format.type=jsonl",
     "source.format.type=parquet",

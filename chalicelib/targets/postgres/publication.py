@@ -5,7 +5,7 @@ the same object waits on its claim), then the data, then the proof, then COMMIT.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import pyarrow as pa
 
@@ -13,7 +13,9 @@ from chalicelib.core.counts import Counts, Written
 from chalicelib.core.errors import BrokenLaw, PlanStale
 from chalicelib.core.ledger import LedgerEntry, TableHash
 from chalicelib.core.manifest import Batch, Manifest, ObjectVersion
+from chalicelib.core.outcome import Judged
 from chalicelib.core.plan import LINE, Plan, TableShape
+from chalicelib.core.reject import Reject
 from chalicelib.core.types import ColumnType
 from chalicelib.core.writing import history_columns
 from chalicelib.postgres.connection import Connection
@@ -24,6 +26,8 @@ from chalicelib.targets.postgres.claims import claim, entry, superseder
 from chalicelib.targets.postgres.copy import copy_into, with_constants
 from chalicelib.targets.postgres.evolution import evolve, evolves, rehashes
 from chalicelib.targets.postgres.images import prune
+from chalicelib.targets.postgres.judging import judge_staged
+from chalicelib.targets.postgres.measures import measure
 from chalicelib.targets.postgres.modes import MODES, Change, Writing
 from chalicelib.targets.postgres.staging import drop_staging, verify_staged
 from chalicelib.targets.postgres.table_hash import hash_rows
@@ -82,6 +86,12 @@ class PostgresPublication:
         """Check that staging holds what load put there; return the row count."""
         return verify_staged(self._connection, plan, manifest)
 
+    def judge(self, plan: Plan, manifest: Manifest | None, keep: Callable[[Reject], object]) -> Judged:
+        """Judge the run's records in staging, or after a direct COPY in the table; rejects leave staging."""
+        if manifest is not None:
+            return judge_staged(self._connection, plan, manifest, keep)
+        return Judged(measured=measure(self._connection, plan, relation(plan.table), self._mine(plan)))
+
     def write_staged(self, plan: Plan, manifest: Manifest) -> Written:
         """Write what stands in staging as the write mode says; return what became of each record."""
         if plan.pipeline.target.keeps_order:  # before the table itself may be another
@@ -138,8 +148,9 @@ class PostgresPublication:
         """
         limit_ms = max(plan.pipeline.limits.timeout_minutes * 60 - RESERVE_S, 1) * 1000
         self._connection.run(f"SET LOCAL statement_timeout = {limit_ms}")
-        target = plan.pipeline.target  # who makes a table, or changes it or its rows, keeps the others out
-        alone = plan.create or target.keeps_order or evolves(plan) or not self._is_known(plan)
+        target = plan.pipeline.target  # who makes a table, changes it or its rows, or looks for keys, keeps others out
+        changes = target.keeps_order or evolves(plan)
+        alone = plan.create or changes or plan.judges_in_staging or not self._is_known(plan)
         lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
         self._connection.run(f"SELECT {lock}(hashtextextended(:name, 7302))", name=str(plan.table))
         now = shape(self._connection, plan.table)

@@ -85,6 +85,12 @@ def verify_staged(connection: Connection, plan: Plan, manifest: Manifest) -> int
     return rows
 
 
+def unstaged(column: TargetColumn) -> str:
+    """The SQL of a column of staging, or of the table itself, as ``s``: in the type that the table has."""
+    name = f"s.{quote(column.name)}"
+    return f"{name}::{column.type}" if column.type.travels_as_text else name
+
+
 def drop_staging(connection: Connection, run_id: str) -> None:
     """Remove a run's staging table and its markers; harmless when there are none."""
     connection.run(f"DROP TABLE IF EXISTS {staging_table(run_id)}")

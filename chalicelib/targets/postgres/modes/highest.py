@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from chalicelib.core.plan import LINE
-from chalicelib.targets.postgres.modes.writing import Writing, unstaged
+from chalicelib.targets.postgres.modes.writing import Writing
+from chalicelib.targets.postgres.staging import unstaged
 
 
 def keep_highest(writing: Writing, by: Sequence[str]) -> int:

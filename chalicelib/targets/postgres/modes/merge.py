@@ -9,7 +9,8 @@ from chalicelib.core.errors import Held
 from chalicelib.core.ledger import NO_ROWS
 from chalicelib.postgres.identifiers import quote
 from chalicelib.targets.postgres.modes.highest import keep_highest
-from chalicelib.targets.postgres.modes.writing import DECIDED, Change, Writing, comparable, unstaged
+from chalicelib.targets.postgres.modes.writing import DECIDED, Change, Writing, comparable
+from chalicelib.targets.postgres.staging import unstaged
 
 
 def merge(writing: Writing) -> Change:

@@ -16,7 +16,8 @@ from chalicelib.core.counts import Written
 from chalicelib.core.ledger import NO_ROWS
 from chalicelib.postgres.identifiers import quote
 from chalicelib.targets.postgres.modes.highest import keep_highest
-from chalicelib.targets.postgres.modes.writing import DECIDED, Change, Writing, comparable, unstaged
+from chalicelib.targets.postgres.modes.writing import DECIDED, Change, Writing, comparable
+from chalicelib.targets.postgres.staging import unstaged
 
 #: What a decision says of a version's time.
 _TIMES = [("valid_to", "d.valid_to"), ("is_current", "d.valid_to IS NULL")]

@@ -11,7 +11,7 @@ from chalicelib.postgres.connection import Connection
 from chalicelib.postgres.identifiers import quote
 from chalicelib.targets.postgres.catalogue import relation
 from chalicelib.targets.postgres.images import Images
-from chalicelib.targets.postgres.staging import staging_table
+from chalicelib.targets.postgres.staging import staging_table, unstaged
 from chalicelib.targets.postgres.table_hash import row_hash, summed
 
 #: What a sort or a hash of the statements may take on the server; one publish of a table runs at a time.
@@ -144,12 +144,6 @@ class Writing:
 
 #: What joins the table's rows with the decisions about them, also where the table is partitioned.
 DECIDED = "t.ctid = d.place AND t.tableoid = d.relation"
-
-
-def unstaged(column: TargetColumn) -> str:
-    """The SQL that takes a column out of staging, cast where it travelled as text."""
-    name = f"s.{quote(column.name)}"
-    return f"{name}::{column.type}" if column.type.travels_as_text else name
 
 
 def comparable(sql: str, column: TargetColumn) -> str:
