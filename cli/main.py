@@ -1,9 +1,9 @@
 """``etlplus``: all commands, together."""
 
-from cli import cloud, here
+from cli import cloud, document, here
 from cli.app import app
 
-__all__ = ["app", "cloud", "here", "main"]
+__all__ = ["app", "cloud", "document", "here", "main"]
 
 
 def main() -> None:

@@ -7,11 +7,12 @@ found.
 from pydantic import ValidationError
 
 from chalicelib.core.document.explain import explain
+from chalicelib.core.document.locating import located
 from chalicelib.core.document.problem import InvalidDocument, Problem
 from chalicelib.core.document.tree import Node, read
 from chalicelib.core.pipeline import Pipeline
 
-__all__ = ["InvalidDocument", "Problem", "parse_pipeline"]
+__all__ = ["InvalidDocument", "Problem", "located", "parse_pipeline"]
 
 
 def parse_pipeline(text: str, *, name: str = "pipeline.yaml") -> Pipeline:
