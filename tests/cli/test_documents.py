@@ -1,4 +1,4 @@
-"""A drafted document runs unedited, a check tells every mistake with its place, a preview shows records step by step."""
+"""A drafted document runs unedited, a check tells each mistake with its place, a preview shows records step by step."""
 
 import json
 
