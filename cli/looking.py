@@ -106,7 +106,8 @@ def said(column: dict[str, Any]) -> str:
     if column["sampled"] == 0:
         return "no value in the samples"
     if column["nearly"]:
-        return f"{column['confidence']:.1%} of {column['sampled']:,} values are {column['nearly']}, the others are not"
+        share, nearly = f"{column['confidence']:.1%} of {column['sampled']:,} values", column["nearly"]
+        return f"{share} are {nearly}; declare {nearly} to reject the others"
     return f"{column['sampled']:,} of {column['sampled']:,} values"
 
 

@@ -36,7 +36,8 @@ class AgainstTable:
     def inferred(self, name: str, values: Sequence[str], seen: ColumnType | None) -> ColumnType | None:
         """The type of a field that nobody declared, by its sampled values, which are all of the type ``seen``.
 
-        None if the table has no such column. The table's own, or a wider one if the contract says ``evolve``. A change is remembered in ``changed``.
+        None if the table has no such column; else the table's own type, or a wider one if the contract says ``evolve``.
+        A change is remembered in ``changed``.
         """
         before = self.known(name)
         if before is None or seen is None or before == seen:  # the usual table is what its files are

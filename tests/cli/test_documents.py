@@ -207,5 +207,12 @@ def test_a_preview_touches_no_database_and_needs_a_file(etlplus):
     )
 
 
+def test_an_encoding_may_be_pinned_on_the_command_line(etlplus):
+    file = etlplus.file("f.csv", "id,name\n1,Ã©\n".encode("cp1252"))
+    etlplus("load", file, "--encoding", "windows-1252", "--table", "t")
+    assert [["Ã©"]] == query(etlplus.database, "SELECT name FROM public.t")
+    assert "windows-1252" in etlplus("load", file, "--encoding", "windows", code=3).stderr
+
+
 def test_the_committed_json_schema_is_current():
     assert json_schema() == json.loads(SCHEMA.read_text(encoding="utf-8")), "etlplus schema > cli/pipeline.schema.json"
