@@ -72,12 +72,12 @@ def apply(
 
     etlplus apply samples/orders.yaml
     """
-    from chalicelib.engine.check import checked
-    from cli.load import load_pipeline
+    from chalicelib.planning.checking import checked
+    from cli.load import text_of
     from cli.up import remote
 
-    pipeline, text = load_pipeline(file), file.read_text(encoding="utf-8")
-    checked(text, name=file.name, guess=False)  # mistakes are told with their places, before anything is sent
+    text = text_of(file)
+    pipeline = checked(text, name=file.name, guess=False)  # mistakes are told with their places, before all is sent
     applied = remote().apply(text, pipeline.name)
     told = f"{applied['name']} version {applied['version']} is in force"
     for warning in applied["warnings"]:

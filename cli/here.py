@@ -19,6 +19,7 @@ def load(  # noqa: PLR0917 - Typer turns parameters into options
     pipeline: Annotated[Path | None, typer.Option(help="A pipeline document; the file becomes its source.")] = None,
     dsn: Dsn = None,
     delimiter: Annotated[str | None, typer.Option(help="The character between fields; decided from samples.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="utf-8, utf-16-le, windows-1252 ...; from samples.")] = None,
     header: Annotated[bool | None, typer.Option(help="Whether the first record names the columns.")] = None,
     null: Annotated[list[str] | None, typer.Option(help="A text that means NULL; may be given several times.")] = None,
     output: Output = Form.TABLE,
@@ -39,7 +40,7 @@ def load(  # noqa: PLR0917 - Typer turns parameters into options
     from cli.local import places
     from cli.report import run_report
 
-    csv = {"delimiter": delimiter, "header": header, "nulls": tuple(null) if null else None}
+    csv = {"delimiter": delimiter, "encoding": encoding, "header": header, "nulls": tuple(null) if null else None}
     document = load_pipeline(pipeline) if pipeline else None
     made = pipeline_for(file, document, table, {key: value for key, value in csv.items() if value is not None})
     target = dsn or Settings.read().connection(made.target.connection)

@@ -21,8 +21,19 @@ def load_pipeline(path: Path) -> Pipeline:
         NotFound: if there is no such file.
         InvalidPipeline: with every mistake in it, located.
     """
+    return parse_pipeline(text_of(path), name=path.name)
+
+
+def text_of(path: Path) -> str:
+    """The text of a document.
+
+    Raises:
+        NotFound: if there is no such file.
+        InvalidPipeline: if it is no text.
+        Refused: if it may not be read.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise NotFound(f"{path} does not exist") from error
     except IsADirectoryError as error:
@@ -31,7 +42,6 @@ def load_pipeline(path: Path) -> Pipeline:
         raise InvalidPipeline(f"{path} is not UTF-8 text (byte {error.start + 1}); save it as UTF-8") from error
     except OSError as error:
         raise Refused(f"{path} cannot be read: {error.strerror}") from error
-    return parse_pipeline(text, name=path.name)
 
 
 def pipeline_for(file: str, document: Pipeline | None, table: str | None, csv: dict[str, Any]) -> Pipeline:

@@ -5,10 +5,10 @@ import gc
 import os
 import sys
 
-from cli import cloud, here
+from cli import cloud, document, here
 from cli.app import app
 
-__all__ = ["app", "cloud", "here", "main"]
+__all__ = ["app", "cloud", "document", "here", "main"]
 
 #: A command imports much and leaves few cycles: with the usual 700 the collector takes a tenth of a second of each.
 _COLLECT_AFTER = 50_000

@@ -105,7 +105,9 @@ def gather(fields: Iterable[str], nulls: Sequence[str]) -> Evidence:
     """The evidence of a column's sampled fields."""
     given = list(fields)
     values = tuple(value for value in given if value not in nulls)
-    kinds = Counter(_kind(value.strip()) for value in values)
+    kinds: Counter[str] = Counter()
+    for value, times in Counter(values).items():
+        kinds[_kind(value.strip())] += times
     found = _joined(set(kinds))
     if len(kinds) < 2 or found is None or found.base != "text":
         return Evidence(values, len(given) - len(values), found)

@@ -94,7 +94,7 @@ class Parser:
 
     def declare(self, table: str, columns: Sequence[tuple[str, str]]) -> None:
         """Make an empty table known, replacing one of that name."""
-        listed = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns)
+        listed = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns) or "_etl_nothing BOOLEAN"
         self._connection.execute(f"CREATE OR REPLACE TABLE {quoted(table)} ({listed})")
 
     def aggregates(self) -> frozenset[str]:

@@ -33,14 +33,15 @@ class AgainstTable:
         """Whether nothing of a field is loaded: the table has no such column, and no step can make another of it."""
         return self._there and self._plain and self._final[name] not in self._names
 
-    def inferred(self, name: str, values: Sequence[str]) -> ColumnType | None:
-        """The type of a field that nobody declared, by its sampled values (no NULL among them); None: not in the table.
+    def inferred(self, name: str, values: Sequence[str], seen: ColumnType | None) -> ColumnType | None:
+        """The type of a field that nobody declared, by its sampled values, which are all of the type ``seen``.
 
-        The table's own, or a wider one if the contract says ``evolve``. A change is remembered in ``changed``.
+        None if the table has no such column; else the table's own type, or a wider one if the contract says ``evolve``.
+        A change is remembered in ``changed``.
         """
         before = self.known(name)
-        if before is None:
-            return None
+        if before is None or seen is None or before == seen:  # the usual table is what its files are
+            return before
         fits = fitting(values, before)
         if fits == len(values):
             return before

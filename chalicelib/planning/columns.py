@@ -20,7 +20,7 @@ def made(columns: Sequence[Column], fields: Sequence[Field]) -> tuple[TargetColu
     """
     required = {field.name for field in fields if field.required}
     return tuple(
-        TargetColumn(column.name, _made_type(column), required=column.name in required and column.fits is not None)
+        TargetColumn(column.name, made_type_of(column), required=column.name in required and column.fits is not None)
         for column in columns
     )
 
@@ -31,7 +31,7 @@ def drift(
     """How ``columns`` differ from the table's; without a record nobody knows a new column's type, so there is none."""
     there = {column.name: column for column in shape.columns}
     names = {column.name for column in columns}
-    new = [NewColumn(column.name, _made_type(column)) for column in columns if column.name not in there]
+    new = [NewColumn(column.name, made_type_of(column)) for column in columns if column.name not in there]
     missing = [
         MissingColumn(column.name, column.type, required=column.required)
         for column in shape.columns
@@ -72,7 +72,12 @@ def _existing(column: CatalogueColumn, changed: ColumnType | None, table: str) -
         raise Refused(f"{table}: column {column.name}: {error}") from error
 
 
-def _made_type(column: Column) -> ColumnType:
+def made_type_of(column: Column) -> ColumnType:
+    """The type of the column in a table that is made for it.
+
+    Raises:
+        InvalidPipeline: if a step made it of a type that no table has.
+    """
     try:
         return ColumnType.parse(column.fits) if column.fits else made_type(column.type)
     except ValueError as error:

@@ -16,7 +16,7 @@ def notes(
 ) -> tuple[str, ...]:
     """The plan's notes, most important first."""
     table = str(pipeline.target.table)
-    found = [_dialect(reading), *_drift(drift, pipeline), *_doubts(reading, pipeline)]
+    found = [said_of(reading), *_drift(drift, pipeline), *_doubts(reading, pipeline)]
     if shape is None and columns:
         found.append(f"creates {table} ({', '.join(f'{c.name} {c.type}' for c in columns)})")
     if shape is None and not columns:
@@ -26,7 +26,8 @@ def notes(
     return tuple(found)
 
 
-def _dialect(reading: Reading) -> str:
+def said_of(reading: Reading) -> str:
+    """How the objects are read, each decision with how sure it is."""
     dialect = reading.dialect
     shown = {"\t": "tab"}.get(dialect.delimiter, dialect.delimiter)
     header = "a header" if dialect.header else "no header"

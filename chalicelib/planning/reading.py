@@ -53,7 +53,7 @@ def read(sample: Sample, pipeline: Pipeline, shape: TableShape | None, uri: str)
     _differ_by_more_than_case(names, uri)
     records = data_records(sample, dialect)
     table = AgainstTable(names, pipeline, shape)
-    evidence = tuple(gather((record[i] for record in records), dialect.nulls) for i in range(len(names)))
+    evidence = tuple(_evidence(i, name, records, dialect, pipeline) for i, name in enumerate(names))
     fields = [_field(name, pipeline, table, found) for name, found in zip(names, evidence, strict=True)]
     has_records = bool(sample.middle) or len(head_records(sample, dialect)) > dialect.header  # of any form
     guessed = [name for name in names if name not in pipeline.columns]
@@ -89,6 +89,15 @@ def same_form(sample: Sample, reading: Reading, pipeline: Pipeline, uri: str) ->
         raise Held(f"{uri} has another header ({', '.join(first)}) than the first object ({', '.join(names)})")
 
 
+def _evidence(
+    place: int, name: str, records: Sequence[Sequence[str]], dialect: Dialect, pipeline: Pipeline
+) -> Evidence:
+    """What the samples say of a field; nothing of one that is declared, for nobody asks."""
+    if name in pipeline.columns:
+        return Evidence((), 0, None)
+    return gather((record[place] for record in records), dialect.nulls)
+
+
 def _encoding(sample: Sample, pipeline: Pipeline) -> tuple[str, float]:
     pinned = pipeline.source.format.encoding
     return (pinned, 1.0) if pinned else detect(sample)
@@ -102,7 +111,7 @@ def _field(name: str, pipeline: Pipeline, table: AgainstTable, found: Evidence) 
     text = ColumnType.parse("text")
     if table.is_left_out(name) and pipeline.target.contract.new_columns in ("ignore", "reject"):
         return Field(name, text)  # whatever it holds, no cast decides about its records
-    return Field(name, table.inferred(name, found.values) or found.type or text)
+    return Field(name, table.inferred(name, found.values, found.type) or found.type or text)
 
 
 def _names(sample: Sample, dialect: Dialect, pipeline: Pipeline, uri: str) -> list[str]:

@@ -6,9 +6,12 @@ import pytest
 
 from chalicelib.aws.source import S3Source
 from chalicelib.core.delivery import ObjectId
+from chalicelib.core.dialect import Dialect
 from chalicelib.core.errors import NotFound, Retriable, SourceMoved
 from chalicelib.core.manifest import ObjectVersion
 from chalicelib.core.pipeline import S3Source as Document
+from chalicelib.core.plan import Sample
+from chalicelib.engine.encoding import as_utf_8, detect
 
 pytestmark = pytest.mark.usefixtures("in_process")
 _numbers = count(1)
@@ -57,3 +60,20 @@ def test_an_object_that_was_overwritten_without_versions_has_moved(cloud):
     place = ObjectId("unversioned", "a", f"etag:{etag}")
     with pytest.raises(SourceMoved, match="a newer one has a run of its own"):
         S3Source(Document(type="s3", uri="s3://unversioned/a"), objects=[place]).find()
+
+
+@pytest.mark.parametrize("size", [10, 60_000])
+def test_an_object_in_another_encoding_is_read_as_its_utf_8_copy(cloud, size):
+    text = "id,name\n" + "1,Zoë\n" * size
+    key = f"source/{next(_numbers)}.csv"
+    place = ObjectId("landing", key, cloud.drop(key, text.encode("utf-16-le")))
+    source = S3Source(Document(type="s3", uri="s3://landing/source/*"), objects=[place])
+    (version,) = source.find()
+    sample = source.sample(version)
+    assert "utf-16-le" == detect(sample)[0]
+    for part in (sample.head, sample.middle, sample.tail):
+        assert as_utf_8(Sample(part), "utf-16-le").head.decode() in text
+    assert size == source.tally(version, Dialect(encoding="utf-16-le"), 2).records
+    with source.local(version, "utf-16-le") as path:
+        assert text.encode() == path.read_bytes()
+    source.close()

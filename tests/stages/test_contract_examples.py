@@ -60,6 +60,7 @@ def test_an_example_of_the_page_is_true(example, database, tmp_path):
         events = {action: message for _, action, message in log.events(run.run_id)}
     if status == "held":
         assert told in run.failure.message
+        assert any(run.failure.message in message for message in events.values())
         assert given["outcome"][1:] == [
             line for line in run.failure.message.splitlines() if line[:2] in ("+ ", "- ", "~ ")
         ]

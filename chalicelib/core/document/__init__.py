@@ -1,7 +1,7 @@
 """A pipeline document: its text, JSON or YAML, to a ``Pipeline``, or to all its problems with their places.
 
 ``tree`` reads the text, the models of ``core.pipeline`` judge it, ``explain`` says in plain words what they
-found; what the engine finds later (``engine.check``) is led back to its line by ``pointed``.
+found; what the engine finds later (``planning.checking``) is led back to its line by ``pointed``.
 """
 
 from collections.abc import Iterable

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.core.document import InvalidDocument, parse_pipeline
-from chalicelib.engine.check import checked
+from chalicelib.planning.checking import checked
 
 DOCUMENT, *SEEDED = Path(__file__).with_name("mistakes.txt").read_text(encoding="utf-8").split("\n\n")
 
@@ -70,8 +70,9 @@ def test_without_columns_the_form_of_sql_and_patterns_is_read():
     assert ["rules[0].sql", "rules[1].pattern"] == places[3:]
 
 
-def test_of_the_steps_the_first_mistake_is_told_and_of_the_rules_each():
+def test_each_mistake_of_steps_and_rules_is_told():
     told = small(
         steps="{trim: [idd]}, {filter: idd > 1}", rules="{check: expr, sql: 'id >'}, {check: expr, sql: 'x y z'}"
     )
-    assert ["transforms[0].trim", "rules[0].sql", "rules[1].sql"] == [each.partition(": ")[0] for each in told]
+    places = ["transforms[0].trim", "transforms[1].filter", "rules[0].sql", "rules[1].sql"]
+    assert places == [each.partition(": ")[0] for each in told]

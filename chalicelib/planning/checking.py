@@ -1,0 +1,130 @@
+"""Checking: a pipeline's steps and rules compiled as far as its declared columns allow, without data or a database.
+
+What is not declared may still be in the file: such a name is assumed to be a column of text, and what only its real
+type can decide is left to the first file. A name that is nearly a declared one is taken for a slip.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from chalicelib.core.document import parse_document
+from chalicelib.core.errors import InvalidPipeline
+from chalicelib.core.pipeline import Expr, Filter, Pipeline, Regex, Rule
+from chalicelib.core.plan import Field
+from chalicelib.core.types import ColumnType
+from chalicelib.engine.program import compile_steps
+from chalicelib.engine.session import parser
+from chalicelib.planning.columns import made, made_type_of
+from chalicelib.ports import SqlParser
+from chalicelib.relations.expression import expression
+from chalicelib.relations.relation import Relation
+from chalicelib.rules import RECORD_RULES
+from chalicelib.rules.columns import check_rule
+from chalicelib.rules.values import valid_pattern
+
+_PLACE = re.compile(r"(?P<place>(?:transforms|rules)\[(?P<number>\d+)\][^:]*): (?P<told>.*)", re.DOTALL)
+_UNKNOWN = re.compile(r'there is no column "(?P<name>.+?)" at this point; (?:did you mean "(?P<near>.+?)")?')
+#: What the engine says of types that do not go together; an assumed type proves nothing.
+_OF_TYPES = re.compile(
+    "No function matches|Cannot (compare|mix|cast)|Unimplemented type|Could not convert|is no number|is text, no "
+)
+_NOTHING = Filter(filter="true")
+
+
+@dataclass(slots=True)
+class Checked:
+    """What was found: mistakes (``place: cause; way out``), and the columns that the file must have besides.
+
+    With ``guess`` an unknown name that is near a declared column is taken for a slip.
+    """
+
+    guess: bool = True
+    mistakes: list[str] = field(default_factory=list)
+    assumed: list[str] = field(default_factory=list)
+
+
+def checked(text: str, *, name: str = "pipeline.yaml", guess: bool = True) -> Pipeline:
+    """Read a document and check what its steps and rules say, too; ``name`` is what its problems call it.
+
+    Raises:
+        InvalidDocument: with every mistake, its line and column, its cause and the way out.
+    """
+    document = parse_document(text, name=name)
+    with parser() as sql:
+        found = check(document.pipeline, sql, guess=guess)
+    if found.mistakes:
+        raise document.invalid(found.mistakes)
+    return document.pipeline
+
+
+def check(pipeline: Pipeline, sql: SqlParser, *, guess: bool = True) -> Checked:
+    """Compile what can be compiled; every mistake is found that does not only follow from another."""
+    found = Checked(guess)
+    relation = _steps(pipeline, found, sql)
+    for i, rule in enumerate(pipeline.rules):
+        while True:
+            try:
+                _rule(rule, relation, sql, f"rules[{i}].{rule.check}")
+                break
+            except InvalidPipeline as error:
+                if _take(str(error), pipeline, found) is None:
+                    break
+            relation = _steps(pipeline, found, sql)
+    return found
+
+
+def _rule(rule: Rule, relation: Relation | None, sql: SqlParser, place: str) -> None:
+    """Check a rule against the columns that the steps leave; where nobody knows them, the form of what it says."""
+    if relation is None:
+        if isinstance(rule, Expr):
+            expression(rule.sql, sql, f"{place}.sql")
+        elif isinstance(rule, Regex):
+            valid_pattern(rule, sql, place)
+    elif type(rule) in RECORD_RULES:
+        RECORD_RULES[type(rule)](rule, relation, sql, place)
+    else:
+        check_rule(rule, {column.name: made_type_of(column) for column in relation.columns}, place)
+
+
+def _steps(pipeline: Pipeline, found: Checked, sql: SqlParser) -> Relation | None:
+    """The relation after all steps; None if one is wrong, for what follows builds on it."""
+    steps = list(pipeline.transforms)
+    while True:
+        left = pipeline.model_copy(update={"transforms": tuple(steps)})
+        fields = tuple(_fields(pipeline, found.assumed))
+        try:
+            relation, _ = compile_steps(left, fields, sql)
+            if fields:
+                made(relation.columns, fields)
+        except InvalidPipeline as error:
+            place = _PLACE.match(str(error))
+            if place is None:
+                found.mistakes.append(str(error))
+                return None
+            if _take(str(error), pipeline, found) is None:
+                steps[int(place["number"])] = _NOTHING
+        else:
+            return relation if steps == list(pipeline.transforms) else None
+
+
+def _take(message: str, pipeline: Pipeline, found: Checked) -> str | None:
+    """Note what an error says: a mistake, or (returned) the name of a column that is assumed from now on."""
+    place = _PLACE.match(message)
+    told = place["told"] if place else message
+    unknown = _UNKNOWN.match(told)
+    everything = pipeline.source.format.header is False and bool(pipeline.columns)
+    there = {*pipeline.columns, *found.assumed}  # such a name is a slip, or a step before dropped the column
+    slips = {unknown["name"], unknown["near"] if found.guess else None} if unknown else set()
+    if unknown and not everything and there.isdisjoint(slips):
+        found.assumed.append(unknown["name"])
+        return unknown["name"]
+    if not (found.assumed and _OF_TYPES.search(told)):
+        found.mistakes.append(message)
+    return None
+
+
+def _fields(pipeline: Pipeline, assumed: Sequence[str]) -> Iterator[Field]:
+    for name, column in pipeline.columns.items():
+        yield Field(name, column.type, column.required, column.format, column.timezone)
+    yield from (Field(name, ColumnType.parse("text")) for name in assumed)

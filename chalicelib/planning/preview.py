@@ -1,0 +1,123 @@
+"""Preview: the first records of an object before and after each step, with what became of those that are out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from chalicelib.core.pipeline import Pipeline
+from chalicelib.core.plan import LINE, Field, Sample, TargetColumn
+from chalicelib.engine.fates import Fates
+from chalicelib.engine.program import Program, compile_program, compile_steps
+from chalicelib.engine.records import Numbers, Refusal, locate, screen, tally
+from chalicelib.engine.session import Parser, locked_session, parser
+from chalicelib.engine.stream import open_input, stream
+from chalicelib.planning.columns import made
+from chalicelib.planning.reading import Reading
+
+_LONGEST_BYTES = 4 * 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class Out:
+    """A record that is out: its number (None if a step made it), whether it is a reject, and why."""
+
+    record: int | None
+    rejected: bool
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The records after one part of the pipeline: ``read``, a step's place, or ``rules``; and who went out there.
+
+    Each record is its number, if it has one, and its values by column.
+    """
+
+    after: str
+    records: tuple[tuple[int | None, dict[str, Any]], ...]
+    out: tuple[Out, ...]
+
+
+def preview(sample: Sample, reading: Reading, pipeline: Pipeline, records: int, folder: Path) -> list[Seen]:
+    """Carry the first ``records`` of ``sample`` (in UTF-8), or as many as its head holds, through the pipeline.
+
+    ``folder`` is for a copy of them. A run-scope step sees these records only.
+
+    Raises:
+        InvalidPipeline: with the place, if a step or a rule does not compile for these columns.
+    """
+    path, clean = folder / "head", folder / "clean"
+    _cut(sample, reading, records, path)
+    refused: list[Refusal] = []
+    found = screen(path, reading.dialect, len(reading.fields), clean, refused.append, max_record_bytes=_LONGEST_BYTES)
+    broken = tuple(Out(each.record, rejected=True, reasons=(f"the record {each.reason}",)) for each in refused)
+    seen: list[Seen] = []
+    with parser() as sql:
+        for after, program in _programs(pipeline, reading.fields, sql):
+            fates = Fates(program.causes)
+            kept = _run(program, fates, clean, reading, found.numbers) if found.kept else []
+            out = _out(seen, kept, fates) if seen else (*broken, *_rejected(fates))
+            seen.append(Seen(after, tuple(kept), out))
+    return seen
+
+
+def _cut(sample: Sample, reading: Reading, records: int, path: Path) -> None:
+    """Write the head's first records; one that is cut at its end is left out."""
+    path.write_bytes(sample.head)
+    fields = len(reading.fields)
+    whole = tally(path, reading.dialect, fields).records - bool(sample.middle)
+    last = max(min(records, whole), 0)
+    end = next((each.end for each in locate(path, reading.dialect, fields, [last])), None) if last else None
+    if end is not None:
+        path.write_bytes(sample.head[:end] + b"\n")
+
+
+def _programs(pipeline: Pipeline, fields: tuple[Field, ...], sql: Parser) -> Iterator[tuple[str, Program]]:
+    for count in range(len(pipeline.transforms) + 1):
+        part = pipeline.model_copy(update={"transforms": pipeline.transforms[:count], "rules": ()})
+        step = pipeline.transforms[count - 1].step if count else ""
+        after = f"transforms[{count - 1}].{step}" if count else "read"
+        yield after, compile_program(part, fields, _columns(part, fields, sql), sql)
+    if pipeline.rules:
+        yield "rules", compile_program(pipeline, fields, _columns(pipeline, fields, sql), sql)
+
+
+def _columns(pipeline: Pipeline, fields: tuple[Field, ...], sql: Parser) -> tuple[TargetColumn, ...]:
+    relation, _ = compile_steps(pipeline, fields, sql)
+    return made(relation.columns, fields)
+
+
+def _run(
+    program: Program, fates: Fates, clean: Path, reading: Reading, numbers: Numbers
+) -> list[tuple[int | None, dict[str, Any]]]:
+    def numbered(first: int, length: int) -> pa.Array:
+        return pa.array(numbers.take(first, length), pa.int64())
+
+    with locked_session(readable=clean) as connection:
+        fields = len(reading.fields)
+        open_input(connection, clean, reading.dialect, fields, new_line="\n", longest_bytes=_LONGEST_BYTES)
+        batches = list(stream(connection, program, fates, numbers=numbered))
+    rows = [row for batch in batches for row in batch.to_pylist()]
+    return [(row.pop(LINE), row) for row in rows]
+
+
+def _rejected(fates: Fates) -> Iterator[Out]:
+    for record, code in zip(fates.rejected, fates.codes, strict=True):
+        yield Out(record, rejected=True, reasons=tuple(reason.message for reason in fates.reasons(code)))
+    for _, code in fates.late:
+        yield Out(None, rejected=True, reasons=tuple(reason.message for reason in fates.reasons(code)))
+
+
+def _out(seen: list[Seen], kept: list[tuple[int | None, dict[str, Any]]], fates: Fates) -> tuple[Out, ...]:
+    """Who was there before this part and is not now; where records were gathered, only rejects can be told."""
+    was = {number for number, _ in seen[-1].records}
+    if any(number is None for number, _ in kept) or None in was:
+        told = sum(len(each.out) for each in seen)
+        return tuple(_rejected(fates))[told:]
+    rejected = {each.record: each for each in _rejected(fates)}
+    left = was - {number for number, _ in kept}
+    filtered = tuple(Out(number, rejected=False, reasons=()) for number in sorted(n for n in left if n is not None))
+    return tuple(rejected.get(each.record, each) for each in filtered)
