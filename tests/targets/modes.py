@@ -44,7 +44,7 @@ class Table:
         """The incremental hash equals a full scan, and the counts add up for a person."""
         target = PostgresTarget(self.dsn)
         try:
-            assert run.table_hash == str(target.full_hash(TableName("public", "t")))
+            assert run.table_hash == str(target.full_hash(TableName.parse(run.table)))
         finally:
             target.close()
         found = run.to_json()
