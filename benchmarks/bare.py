@@ -18,10 +18,11 @@ def main(file: str, table: str, url: str) -> None:
             f"SELECT * FROM read_csv('{file}', header = true, auto_detect = false, columns = {{{types}}})",
         ).to_arrow_reader(20_000)
         with connected(Dsn.parse(url)) as connection:
-            copy_into(connection, f"COPY {table} FROM STDIN WITH (FORMAT binary)", map(_plain, reader))
+            copy_into(connection, f"COPY {table} FROM STDIN WITH (FORMAT binary)", map(plain, reader))
 
 
-def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
+def plain(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with Arrow's own types in place of the engine's."""
     arrays = [
         array.cast(pa.bool_())
         if isinstance(array, pa.ExtensionArray) and array.type.extension_name == "arrow.bool8"

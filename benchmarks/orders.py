@@ -40,6 +40,20 @@ def write_orders(path: Path, records: int, *, broken: bool = False) -> None:
     part.rename(path)
 
 
+def write_changes(path: Path, records: int) -> None:
+    """Write what is to be merged into ``records`` orders: a tenth changed, a twentieth equal, a twentieth new."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    changed = "SELECT * REPLACE (CASE WHEN id::BIGINT % 20 IN (1, 4) THEN 'changed' ELSE status END AS status)"
+    every = _select(records + records // 20, broken=False)
+    some = f"{changed} FROM ({every}) WHERE id::BIGINT % 20 IN (1, 4, 7) OR id::BIGINT > {records}"
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY ({some}) TO '{part}' (HEADER, QUOTE '\"', ESCAPE '\"')")
+    part.rename(path)
+
+
 def _select(records: int, *, broken: bool) -> str:
     randoms = ", ".join(f"{_RANDOM.format(a=a, b=b)} AS r{k}" for k, (a, b) in enumerate(_SEEDS))
     rows = f"SELECT i, {randoms} FROM range(1, {records + 1}) AS t(i)"
