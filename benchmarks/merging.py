@@ -27,7 +27,8 @@ def statements(table: str) -> list[str]:
         f"CREATE TABLE {table}_before (LIKE {table})",
         (
             f"WITH changed AS (UPDATE {table} AS t SET {sets} FROM changes AS s WHERE t.id = s.id"
-            f" AND ({ours}) IS DISTINCT FROM ({theirs}) RETURNING old.*) INSERT INTO {table}_before SELECT * FROM changed"
+            f" AND ({ours}) IS DISTINCT FROM ({theirs}) RETURNING old.*)"
+            f" INSERT INTO {table}_before SELECT * FROM changed"
         ),
         f"INSERT INTO {table} SELECT * FROM changes AS s WHERE NOT EXISTS (SELECT FROM {table} AS t WHERE t.id = s.id)",
     ]

@@ -32,8 +32,9 @@ class Table:
         if mtime is not None:
             os.utime(path, (mtime, mtime))
         declared = {key: kind for key, kind in self.columns.items() if key in text.splitlines()[0].split(",")}
+        parts = {key: target.pop(key) for key in ("rules", "transforms") if key in target}
+        parts["name"] = target.pop("pipeline", "test")
         base = pipeline(path, columns=declared, format={"header": True}).plain()
-        parts = {key: target.pop(key) for key in ("rules", "transforms", "name") if key in target}
         document = type(pipeline()).model_validate({**base, "target": {**base["target"], **target}, **parts})
         run = load(document, places(self.dsn, self.dsn, self.folder))
         if run.status == "succeeded":

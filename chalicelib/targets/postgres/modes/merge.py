@@ -21,8 +21,8 @@ def merge(writing: Writing) -> Change:
         BrokenLaw: if a statement did not do what was decided.
     """
     keys = [unstaged(writing.column(name)) for name in writing.plan.pipeline.target.keys]
+    writing.prepare()
     deduplicated = keep_highest(writing, keys)
-    writing.lock()
     _decide(writing)
     count = writing.decided()
     updated, deleted, loaded = (count.get(op, 0) for op in "udi")

@@ -30,7 +30,7 @@ def scd2(writing: Writing) -> Change:
         BrokenLaw: if a statement did not do what was decided.
     """
     keys = [unstaged(writing.column(name)) for name in writing.plan.pipeline.target.keys]
-    writing.lock()
+    writing.prepare()
     deduplicated = keep_highest(writing, [*keys, _effective(writing)])
     _decide(writing)
     count = writing.decided()
@@ -103,26 +103,27 @@ WITH incoming AS MATERIALIZED (
 ), gaps AS (
     SELECT {keys}, until AS at, true AS is_gap FROM known WHERE until IS DISTINCT FROM next AND until IS NOT NULL
 ), met AS MATERIALIZED (
-    SELECT incoming.*, known.place, known.relation,
+    SELECT incoming.*, known.place, known.relation, is_gap,
         CASE WHEN gone THEN known.place IS NULL AND is_gap IS NOT NULL
         ELSE known.place IS NOT NULL AND known.says IS NOT DISTINCT FROM incoming.says END AS same
     FROM incoming
     LEFT JOIN (SELECT {keys}, at, place, relation, says FROM known) AS known USING ({keys}, at)
     LEFT JOIN gaps USING ({keys}, at)
 ), moments AS (
-    SELECT NULL::tid AS staged, place, relation, {keys}, at, false AS gone, says, until, is_current FROM known
+    SELECT NULL::tid AS staged, place, relation, {keys}, at, false AS gone, says, until, is_current,
+        NULL::boolean AS is_gap FROM known
     WHERE NOT EXISTS (
         SELECT FROM met WHERE met.place = known.place AND met.relation = known.relation AND NOT met.same)
     UNION ALL
-    SELECT NULL, NULL, NULL, {keys}, at, true, NULL, NULL, NULL FROM gaps
+    SELECT NULL, NULL, NULL, {keys}, at, true, NULL, NULL, NULL, NULL FROM gaps
     WHERE ({keys}, at) NOT IN (SELECT {keys}, at FROM met WHERE NOT same)
     UNION ALL
-    SELECT staged, place, relation, {keys}, at, gone, says, NULL, NULL FROM met WHERE NOT same
+    SELECT staged, place, relation, {keys}, at, gone, says, NULL, NULL, is_gap FROM met WHERE NOT same
 ), after AS (
     SELECT *, lag(gone) OVER line AS was_gone, lag(says) OVER line AS said
     FROM moments WINDOW line AS (PARTITION BY {keys} ORDER BY at)
 ), judged AS MATERIALIZED (
-    SELECT *, staged IS NOT NULL AND place IS NULL AND CASE WHEN gone THEN coalesce(was_gone, true)
+    SELECT *, staged IS NOT NULL AND place IS NULL AND is_gap IS NULL AND CASE WHEN gone THEN coalesce(was_gone, true)
         ELSE NOT coalesce(was_gone, true) AND says IS NOT DISTINCT FROM said END AS idle FROM after
 ), ends AS (
     SELECT *, lead(at) OVER (PARTITION BY {keys} ORDER BY at) AS ends FROM judged WHERE NOT idle

@@ -101,6 +101,12 @@ class Writing:
         now = self.connection.one("SELECT quote_literal(clock_timestamp()) || '::timestamptz'")
         self.run_time = str(now[0]) if now else self.run_time
 
+    def prepare(self) -> None:
+        """Lock the table, and let the server know staging's keys, or it would hash the table and look them up in it."""
+        self.lock()
+        keys = ", ".join(map(quote, self.plan.pipeline.target.keys))
+        self.connection.run(f"ANALYZE {self.staging} ({keys})")
+
     def insert(self, source: str, more: Sequence[tuple[str, str]] = (), *, into: str | None = None) -> TableHash:
         """Insert the records of ``source`` (FROM and WHERE over ``s`` and ``b``) and return the new rows' hash."""
         columns = [*self.values, *more]
