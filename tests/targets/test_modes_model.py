@@ -56,8 +56,8 @@ class Model:
 @given(LOADS)
 def test_any_loads_leave_the_rows_of_the_model(database, tmp_path, loads):
     table, model = Table(database, tmp_path, {"id": "bigint", "name": "text"}), Model()
-    table.run("DROP TABLE IF EXISTS t")
-    table.run("CREATE TABLE t (id bigint, name text)")
+    table.run("DROP TABLE IF EXISTS public.t")
+    table.run("CREATE TABLE public.t (id bigint, name text)")
     for mode, records in loads:
         text = "id,name\n" + "".join(f"{'' if key is None else key},{name}\n" for key, name in records)
         run = table.load(text, f"{next(NUMBERS)}.csv", rules=EASY, **MODES[mode])

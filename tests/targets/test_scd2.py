@@ -177,7 +177,7 @@ def expected(line):
 )
 @given(RUNS)
 def test_any_runs_give_the_history_that_their_moments_tell(table, runs):
-    table.run("DROP TABLE IF EXISTS t")
+    table.run("DROP TABLE IF EXISTS public.t")
     for run in runs:
         told = table.load(day(*run), **GONE)
         assert "succeeded" == told.status
