@@ -70,7 +70,8 @@ class Plan:
     """All that a run will do.
 
     ``fields`` are the object's, ``columns`` what the steps leave, in the order in which they are written.
-    ``create`` is whether publish creates the table. ``notes`` are decisions that a person should see.
+    ``create`` is whether publish creates the table, ``together`` whether a step needs the records of all objects at
+    once. ``notes`` are decisions that a person should see.
     """
 
     run_id: str
@@ -82,6 +83,7 @@ class Plan:
     columns: tuple[TargetColumn, ...]
     create: bool
     notes: tuple[str, ...] = ()
+    together: bool = False
 
     @property
     def may_go_direct(self) -> bool:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+#: The rule of a record that another one, equal in the columns of the step ``deduplicate``, stands for.
+DEDUPLICATE = "deduplicate"
+
 
 class Severity(StrEnum):
     """What a broken rule does: count it, reject the record, or hold the whole run."""
@@ -57,7 +60,8 @@ class Reject:
 
     ``record`` is its 1-based number in the object, the header not counted. ``start`` and ``end`` are byte offsets in
     the decompressed object, without the record's terminator; ``raw`` holds the bytes between them, cut at 64 KiB.
-    A record that a run-scope step made has no number and no place: its ``raw`` holds its values as JSON.
+    A record that a step made has no place, and a number only if one record went into it: its ``raw`` holds its values
+    as JSON.
     """
 
     batch: int

@@ -1,6 +1,6 @@
 """Sessions: DuckDB locked from its first statement that is not ours.
 
-No external access but the one path given, configuration locked, memory and time capped; extensions neither load nor
+No external access but the paths given, configuration locked, memory and time capped; extensions neither load nor
 install. Division by zero is an error of its record, as in PostgreSQL, not infinity.
 """
 
@@ -25,9 +25,9 @@ _CATEGORY = re.compile(r"^[A-Z]\w*( [A-Z]\w*)* Error: ")
 
 @contextmanager
 def locked_session(
-    *, readable: Path | None = None, spill: Path | None = None, timeout_s: float = TIMEOUT_S
+    *, readable: Sequence[Path] = (), spill: Path | None = None, timeout_s: float = TIMEOUT_S
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An in-memory DuckDB that can read ``readable``, spill into ``spill``, and reach nothing else.
+    """An in-memory DuckDB that can read the paths ``readable``, spill into ``spill``, and reach nothing else.
 
     A statement that takes longer than ``timeout_s`` is interrupted.
     """
@@ -48,8 +48,9 @@ def locked_session(
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET ieee_floating_point_ops = false")
         connection.execute(f"SET max_execution_time = {round(timeout_s * 1000)}")
-        if readable is not None:
-            connection.execute(f"SET allowed_paths = [{text_literal(str(readable))}]")
+        if readable:
+            listed = ", ".join(text_literal(str(path)) for path in readable)
+            connection.execute(f"SET allowed_paths = [{listed}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         yield connection

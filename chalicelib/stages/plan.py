@@ -11,6 +11,7 @@ from chalicelib.core.pipeline import Pipeline, Rename
 from chalicelib.core.plan import Field, Plan, Sample, TableShape, TargetColumn
 from chalicelib.core.types import ColumnType
 from chalicelib.engine.casts import made_type
+from chalicelib.engine.gather import needs_the_whole_run
 from chalicelib.engine.inference import data_records, decide_dialect, head_records, infer_type
 from chalicelib.engine.program import compile_program, compile_steps
 from chalicelib.engine.session import parser
@@ -55,7 +56,13 @@ def plan(run_id: str, pipeline: Pipeline, *, source: Source, target: Target) -> 
         columns=columns,
         create=shape is None,
         notes=_notes(read, shape, columns, str(table)),
+        together=_together(pipeline),
     )
+
+
+def _together(pipeline: Pipeline) -> bool:
+    with parser() as sql:
+        return needs_the_whole_run(pipeline.transforms, sql)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +147,10 @@ def _columns(pipeline: Pipeline, read: _Read, shape: TableShape | None, size_byt
     if not read.typed and shape is None:
         return ()
     with parser() as sql:
-        relation, gathers = compile_steps(pipeline, read.fields, sql)
-        if gathers and size_bytes > RUN_SCOPE_LIMIT_BYTES:
+        relation, _ = compile_steps(pipeline, read.fields, sql)
+        if size_bytes > RUN_SCOPE_LIMIT_BYTES and needs_the_whole_run(pipeline.transforms, sql):
             limit = RUN_SCOPE_LIMIT_BYTES // 1024**2
-            raise Refused(f"a sql step needs the whole run at once, {size_bytes >> 20:,} MB; the limit is {limit:,} MB")
+            raise Refused(f"a step needs the whole run at once, {size_bytes >> 20:,} MB; the limit is {limit:,} MB")
         columns = _matched(relation.columns, shape, pipeline) if shape else _made(relation.columns, read)
         compile_program(pipeline, read.fields, columns, sql)
     return columns

@@ -1,18 +1,22 @@
-"""Steps: each word of ``transforms`` compiles to one level of the engine's SELECT. Pure.
+"""Steps: each word of ``transforms`` compiles to one level of the engine's SELECT, or to a query over a table. Pure.
 
-A new step is one file here, one model in ``core/pipeline`` and one line in ``STEPS``.
+A new step is one file here, one model in ``core/pipeline/steps`` and one line: in ``STEPS`` if it takes each record as
+it comes, in ``GATHERED`` if it must have them in a table, and in ``RUN_SCOPE`` if that table must hold the whole run.
+(``cast`` shares its code with the way into the target's types and stands in ``engine/fitting``.)
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chalicelib.core.pipeline import Derive, Filter, Rename, Sql, Trim
+from chalicelib.core.pipeline import Deduplicate, Derive, Filter, Rename, Sql, Trim
 from chalicelib.ports import SqlParser
+from chalicelib.relations.gathered import Compile
 from chalicelib.relations.relation import Relation
+from chalicelib.transforms.deduplicate import gather_deduplicate
 from chalicelib.transforms.derive import compile_derive
 from chalicelib.transforms.filter import compile_filter
 from chalicelib.transforms.rename import compile_rename
-from chalicelib.transforms.sql import compile_sql
+from chalicelib.transforms.sql import compile_sql, gather_sql
 from chalicelib.transforms.trim import compile_trim
 
 STEPS: Mapping[type, Callable[[Any, Relation, SqlParser, str], Relation]] = {
@@ -22,3 +26,9 @@ STEPS: Mapping[type, Callable[[Any, Relation, SqlParser, str], Relation]] = {
     Filter: compile_filter,
     Sql: compile_sql,
 }
+#: A ``sql`` step stands in both: its parse decides.
+GATHERED: Mapping[type, Compile] = {
+    Deduplicate: gather_deduplicate,
+    Sql: gather_sql,
+}
+RUN_SCOPE: tuple[type, ...] = (Deduplicate, Sql)

@@ -9,6 +9,7 @@ from chalicelib.core.reject import Reason
 from chalicelib.ports import SqlParser
 from chalicelib.relations.binding import bound
 from chalicelib.relations.expression import Tree, nodes, one_select, wide_parts
+from chalicelib.relations.gathered import Effect, Gathered
 from chalicelib.relations.names import distinct, known
 from chalicelib.relations.relation import Broken, Column, Relation, failed, quoted, value_of
 from chalicelib.transforms.filter import apply_filter
@@ -36,10 +37,10 @@ def looks_at_the_whole_run(step: Sql, parser: SqlParser, place: str) -> bool:
     return not _is_plain(node) or bool(wide_parts(node, parser.aggregates()))
 
 
-def over_input(step: Sql, parser: SqlParser, place: str, source: str) -> str:
-    """The query with the SELECT ``source`` as its ``input``, written anew from its tree: one statement, no comments."""
+def gather_sql(step: Sql, relation: Relation, parser: SqlParser, place: str) -> Gathered:
+    """Compile a query of run scope: what it returns takes the place of all records."""
     query = parser.text(one_select(step.sql, parser, place))
-    return f'WITH "input" AS ({source}) SELECT * FROM (\n{query}\n)'
+    return Gathered(relation, f"SELECT * FROM (\n{query}\n)", Effect.MAKES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,8 @@ def compile_sql(step: Sql, relation: Relation, parser: SqlParser, place: str) ->
     node = _unqualified(one_select(step.sql, parser, place))
     outputs = [output for item in node["select_list"] for output in _outputs(item, relation, parser, place)]
     distinct([output.name for output in outputs], place)
-    bound(over_input(step, parser, place, visible), relation.names, parser, place)
+    query = parser.text(one_select(step.sql, parser, place))
+    bound(f'WITH "input" AS ({visible}) SELECT * FROM (\n{query}\n)', relation.names, parser, place)
     if node["where_clause"]:
         condition = _sql_of(node["where_clause"], parser)
         relation = apply_filter(f"({condition})", condition, relation, parser, place)

@@ -27,14 +27,31 @@ from chalicelib.core.pipeline.rules import (
     repeated_rules,
 )
 from chalicelib.core.pipeline.source import CsvFormat, FileSource, S3Source, Source
-from chalicelib.core.pipeline.steps import Derive, Filter, Rename, Sql, Step, Trim, rename_faults
+from chalicelib.core.pipeline.steps import (
+    Aggregate,
+    Cast,
+    Deduplicate,
+    Derive,
+    Filter,
+    Hash,
+    Mask,
+    Pivot,
+    Rename,
+    Split,
+    Sql,
+    Step,
+    Trim,
+    Unpivot,
+)
+from chalicelib.core.pipeline.steps.names import rename_faults
 from chalicelib.core.pipeline.target import Target
 from chalicelib.core.words import quoted
 
 __all__ = [
-    "Column", "CsvFormat", "Derive", "Expr", "FileSource", "Filter", "In", "Limits", "NotNull",
-    "ObjectTrigger", "Parallel", "Pipeline", "RecordRule", "RejectRatio", "Rename", "RowCount", "Rule",
-    "RunRule", "S3Source", "Source", "Sql", "Step", "Target", "Trim", "json_schema",
+    "Aggregate", "Cast", "Column", "CsvFormat", "Deduplicate", "Derive", "Expr", "FileSource", "Filter", "Hash", "In",
+    "Limits", "Mask", "NotNull", "ObjectTrigger", "Parallel", "Pipeline", "Pivot", "RecordRule", "RejectRatio",
+    "Rename", "RowCount", "Rule", "RunRule", "S3Source", "Source", "Split", "Sql", "Step", "Target", "Trim", "Unpivot",
+    "json_schema",
 ]  # fmt: skip
 
 _MAX_COLUMNS = 1_600  # PostgreSQL's own limit
