@@ -16,6 +16,10 @@ STEPS = {
     "deduplicate": [{"filter": "n <> 3"}, {"deduplicate": {"columns": ["k"]}}],
     "deduplicate, ordered": [{"deduplicate": {"columns": ["g"], "order_by": ["v"], "keep": "first"}}],
     "sql": [{"sql": "select g, cast(sum(v) as bigint) as s from input group by g"}, {"filter": "g <> 'a'"}],
+    "aggregate": [{"aggregate": {"by": ["g"], "take": {"s": "cast(sum(v) as bigint)", "n": "count(*)"}}}],
+    "pivot": [{"pivot": {"by": ["k"], "column": "g", "values": {"a": "a", "b": "b"}, "take": "max(v)"}}],
+    "unpivot": [{"unpivot": {"columns": ["v", "n"], "name": "c", "value": "x"}}, {"filter": "x <> 7"}],
+    "split": [{"derive": {"g": "g || '/' || g"}}, {"split": {"column": "g", "by": "/"}}],
     "both": [
         {"deduplicate": {"columns": ["k", "g"]}},
         {"sql": "select k, count(*) as n from input group by k"},
@@ -80,3 +84,9 @@ def test_what_a_query_made_of_all_objects_has_no_number(cut):
     run, rows, _, (objects, lines) = cut(STEPS["sql"], 3)
     assert (2, 1, 0) == (len(rows), objects, lines)
     prove_in(run.counts, cardinality=Cardinality(55, 3))
+
+
+def test_records_made_of_one_keep_its_object_and_number_and_need_no_others(cut):
+    run, rows, _, (objects, lines) = cut(STEPS["split"], 3)
+    assert (110, 3, 110) == (len(rows), objects, lines)
+    prove_in(run.counts, cardinality=Cardinality(55, 110))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from chalicelib.core.pipeline import Sql
+from chalicelib.core.pipeline import Split, Sql
 from chalicelib.core.pipeline.steps import Step
 from chalicelib.ports import SqlParser
 from chalicelib.relations.binding import bound
@@ -19,7 +19,7 @@ class Gather:
     """``select`` fills ``table``, whose ``columns`` are (name, engine type); ``query`` over it fills ``result``.
 
     ``hidden`` are the columns of ``table`` behind the fate, which the first gather of a program adds to its select.
-    ``place`` is the step's, for errors.
+    ``place`` is the step's, for errors. ``tells``: whether values may be told; not if a later step hides some.
     """
 
     place: str
@@ -30,6 +30,7 @@ class Gather:
     query: str
     result: str
     effect: Effect
+    tells: bool = True
 
 
 def gathered_by(step: Step, parser: SqlParser, place: str) -> Compile | None:
@@ -39,6 +40,8 @@ def gathered_by(step: Step, parser: SqlParser, place: str) -> Compile | None:
         InvalidPipeline: for a ``sql`` step that is not one SELECT over ``input``.
     """
     if isinstance(step, Sql) and not looks_at_the_whole_run(step, parser, place):
+        return None
+    if isinstance(step, Split) and step.split.into is not None:
         return None
     return GATHERED.get(type(step))
 
@@ -82,6 +85,6 @@ def _left(asked: Gathered, made: Sequence[tuple[str, str]], result: str, hidden:
     causes, behind = asked.relation.causes, {FATE, *hidden}
     if asked.effect is Effect.MARKS:
         return replace(asked.relation, source=result, hidden=hidden)
-    columns = tuple(Column(name, kind) for name, kind in made if name not in behind)
+    columns = tuple(Column(name, kind, asked.fits.get(name)) for name, kind in made if name not in behind)
     source = f"(SELECT *, NULL::VARCHAR AS {FATE} FROM {result})"
     return Relation(source, columns, causes, hidden if asked.effect is Effect.MULTIPLIES else ())

@@ -125,7 +125,7 @@ class Gathering:
                 ((read, kept),) = self._connection.execute(sizes).fetchall()
                 taken.fates.read += read
                 taken.fates.kept += kept
-            names = [name for name, _ in gather.columns] if self._made else []
+            names = [name for name, _ in gather.columns] if self._made and gather.tells else []
             listed = ", ".join([*map(quoted, names), FATE, *gather.hidden])
             out = f"SELECT {listed} FROM {gather.table} WHERE {where} AND {FATE} IS NOT NULL"
             for chunk in chunks(self._connection, out):
@@ -139,7 +139,8 @@ class Gathering:
         try:
             made = self._count(f"CREATE TEMP TABLE {quoted(gather.result)} AS {gather.query}", raw=True)
         except duckdb.Error as error:
-            cause = f"the query fails on these records: {first_lines(error)}"
+            told = f": {first_lines(error)}" if gather.tells else ""
+            cause = f"the query fails on these records{told}"
             raise beyond_limits(error) or InvalidPipeline(f"{gather.place}: {cause}; change the query") from error
         if gather.effect is not Effect.MARKS:
             for batch, count in self._made_by_batch(gather, made).items():

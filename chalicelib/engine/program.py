@@ -7,6 +7,7 @@ Its levels, from the inside out: every field as text; each cast to its type, wit
 from dataclasses import dataclass, replace
 
 from chalicelib.core.pipeline import Cast, Pipeline
+from chalicelib.core.pipeline.steps.sensitive import hidden_by
 from chalicelib.core.plan import Field, TargetColumn
 from chalicelib.core.reject import Reason, Severity
 from chalicelib.engine.casts import carrier, cast
@@ -52,7 +53,8 @@ def compile_steps(
         if compile_gathered is not None:
             asked = compile_gathered(step, relation, parser, place)
             relation, gather = gathered(asked, parser, place, len(gathers))
-            gathers.append(gather)
+            hides = any(hidden_by(later) for later in pipeline.transforms[i + 1 :])
+            gathers.append(replace(gather, tells=not hides))
         elif isinstance(step, Cast):
             relation = compile_cast(step, relation, parser, place)
         else:

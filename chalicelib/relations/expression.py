@@ -64,6 +64,11 @@ def wide_parts(tree: Any, aggregates: frozenset[str]) -> list[str]:
     return found
 
 
+def text_of(item: Tree, parser: SqlParser) -> str:
+    """The SQL of one expression's tree, without its alias."""
+    return parser.text({**_BARE, "select_list": [{**item, "alias": ""}]}).removeprefix("SELECT ")
+
+
 def nodes(tree: Any) -> Iterator[Tree]:
     """Every mapping within ``tree``, itself included."""
     stack = [tree]
@@ -87,3 +92,18 @@ def _is_bare(node: Tree) -> bool:
         and not node["modifiers"]
         and not node["cte_map"]["map"]
     )
+
+
+_BARE: Tree = {
+    "type": "SELECT_NODE",
+    "modifiers": [],
+    "cte_map": {"map": []},
+    "from_table": {"type": "EMPTY", "alias": "", "sample": None},
+    "where_clause": None,
+    "group_expressions": [],
+    "group_sets": [],
+    "aggregate_handling": "STANDARD_HANDLING",
+    "having": None,
+    "sample": None,
+    "qualify": None,
+}

@@ -1,7 +1,7 @@
 """Gathered: what a step asks of records that stand in a table, because it sees more than one or makes new ones."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
@@ -24,11 +24,15 @@ AT = "_etl_at"
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """A query over records: ``relation`` is what to gather, ``sql`` one SELECT over it as ``input``."""
+    """A query over records: ``relation`` is what to gather, ``sql`` one SELECT over it as ``input``.
+
+    ``fits`` tells of columns that it returns which PostgreSQL type all their values fit, as in ``Column``.
+    """
 
     relation: Relation
     sql: str
     effect: Effect
+    fits: Mapping[str, str | None] = field(default_factory=dict)
 
 
 #: What compiles a step to its ``Gathered``: the step, the records so far, the parser, the step's place.

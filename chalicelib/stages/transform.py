@@ -16,12 +16,13 @@ from chalicelib.core.errors import BrokenLaw
 from chalicelib.core.folder import outcome_key, rejects_key
 from chalicelib.core.manifest import Batch
 from chalicelib.core.outcome import Transformed
+from chalicelib.core.pipeline.steps.sensitive import sensitive_fields
 from chalicelib.core.plan import Plan
 from chalicelib.core.reject import Reason, Reject, Severity
 from chalicelib.engine.fates import Fates
 from chalicelib.engine.gathering import Gathering
 from chalicelib.engine.program import Program, compile_program
-from chalicelib.engine.records import Numbers, Refusal, locate, screen
+from chalicelib.engine.records import Numbers, Refusal, locate, screen, veiled
 from chalicelib.engine.session import locked_session, parser
 from chalicelib.engine.stream import NotStrict, counted, open_input
 from chalicelib.engine.stream import stream as run_stream
@@ -51,8 +52,9 @@ def transform(
         if full:
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="etlplus-")))
             program = _compiled(plan)
+            hidden = sensitive_fields(plan.pipeline.transforms, [field.name for field in plan.fields])
             works = [
-                _Work(plan, batch, program, stack.enter_context(source.local(batch.object)), folder, progress)
+                _Work(plan, batch, program, stack.enter_context(source.local(batch.object)), folder, progress, hidden)
                 for batch in full
             ]
             rejects = [stack.enter_context(work.writing(rejects_key(plan.run_id, batch.number))) for batch in full]
@@ -121,7 +123,10 @@ class _Pass:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """The work on one batch, whose object is at ``path``; what is temporary goes into ``folder``."""
+    """The work on one batch, whose object is at ``path``; what is temporary goes into ``folder``.
+
+    ``hidden`` are the fields that no reject may show; None: perhaps any.
+    """
 
     plan: Plan
     batch: Batch
@@ -129,6 +134,7 @@ class _Work:
     path: Path
     folder: Path
     progress: Progress
+    hidden: frozenset[int] | None
 
     @property
     def clean(self) -> Path:
@@ -159,7 +165,8 @@ class _Work:
             refused += 1
             reason = Reason("structure", f"the record {refusal.reason}")
             place = (refusal.record, refusal.start, refusal.end)
-            rejects.write(Reject(self.batch.number, self.batch.object.uri, *place, refusal.raw, (reason,)).to_line())
+            raw = self._veiled(refusal.raw)
+            rejects.write(Reject(self.batch.number, self.batch.object.uri, *place, raw, (reason,)).to_line())
 
         found = screen(self.path, self.plan.dialect, len(self.plan.fields), self.clean, refuse, max_record_bytes=limit)
         longest = max(STRICT_RECORD_BYTES, found.longest + 1024)
@@ -216,9 +223,12 @@ class _Work:
             for place, code in zip(found, fates.codes, strict=True):
                 reasons = fates.reasons(code)
                 found_at = (place.record, place.start, place.end)
-                rejects.write(Reject(batch, uri, *found_at, place.raw, reasons).to_line())
+                rejects.write(Reject(batch, uri, *found_at, self._veiled(place.raw), reasons).to_line())
         for values, code, record in fates.late:
             rejects.write(Reject(batch, uri, record, None, None, values.encode(), fates.reasons(code)).to_line())
+
+    def _veiled(self, raw: bytes) -> bytes:
+        return veiled(raw, self.plan.dialect, len(self.plan.fields), self.hidden)
 
     def _outcome(self, fates: Fates, written: int) -> Transformed:
         failing = {reason.key for reason in self.program.causes if reason.severity is Severity.FAIL}
