@@ -6,7 +6,7 @@ install. Division by zero is an error of its record, as in PostgreSQL, not infin
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ class Parser:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
-        self._aggregates: frozenset[str] | None = None
+        self._functions: list[tuple[str, str, bool]] | None = None
 
     def tree(self, sql: str) -> dict[str, Any]:
         """The syntax tree of ``sql``, or an error and its message."""
@@ -99,13 +99,25 @@ class Parser:
         self._connection.execute(f"CREATE OR REPLACE TABLE {quoted(table)} ({listed})")
 
     def aggregates(self) -> frozenset[str]:
-        """The names of all aggregate functions, in lower case; asked for once."""
-        if self._aggregates is None:
+        """The names of all aggregate functions, in lower case."""
+        return frozenset(name for name, kind, _ in self._catalogue() if kind == "aggregate")
+
+    def functions(self) -> Mapping[str, bool]:
+        """The names of all scalar, aggregate and window functions, in lower case: whether they only compute."""
+        found: dict[str, bool] = {}
+        for name, _, stable in self._catalogue():
+            found[name] = stable and found.get(name, True) and not name.startswith("__internal")
+        return found
+
+    def _catalogue(self) -> list[tuple[str, str, bool]]:
+        """Name, kind, and whether it is consistent, of each function; asked for once."""
+        if self._functions is None:
             rows = self._connection.execute(
-                "SELECT function_name FROM duckdb_functions() WHERE function_type = 'aggregate'",
+                "SELECT DISTINCT lower(function_name), function_type, stability = 'CONSISTENT' FROM duckdb_functions()"
+                " WHERE function_type IN ('scalar', 'aggregate', 'window')",
             )
-            self._aggregates = frozenset(str(row[0]).lower() for row in rows.fetchall())
-        return self._aggregates
+            self._functions = rows.fetchall()
+        return self._functions
 
     def _one(self, sql: str, values: list[str]) -> Any:
         row = self._connection.execute(sql, values).fetchone()

@@ -5,10 +5,11 @@ from chalicelib.core.pipeline import Aggregate
 from chalicelib.core.reject import Reason
 from chalicelib.ports import SqlParser
 from chalicelib.relations.binding import bound
-from chalicelib.relations.expression import Tree, nodes, one_select, text_of, wide_parts
+from chalicelib.relations.expression import one_select, text_of, wide_parts
 from chalicelib.relations.gathered import Effect, Gathered
 from chalicelib.relations.names import known
 from chalicelib.relations.relation import Broken, Column, Relation, failed, quoted, value_of
+from chalicelib.relations.tree import Tree, nodes
 
 
 def gather_aggregate(step: Aggregate, relation: Relation, parser: SqlParser, place: str) -> Gathered:

@@ -8,13 +8,12 @@ from chalicelib.core.pipeline import Sql
 from chalicelib.core.reject import Reason
 from chalicelib.ports import SqlParser
 from chalicelib.relations.binding import bound
-from chalicelib.relations.expression import Tree, nodes, one_select, text_of, wide_parts
+from chalicelib.relations.expression import one_select, text_of, wide_parts
 from chalicelib.relations.gathered import Effect, Gathered
 from chalicelib.relations.names import distinct, known
 from chalicelib.relations.relation import Broken, Column, Relation, failed, quoted, value_of
+from chalicelib.relations.tree import Tree, nodes
 from chalicelib.transforms.filter import apply_filter
-
-_OTHER_TABLES = {"TABLE_FUNCTION": "calls a table function", "SHOW_REF": "describes a table"}
 
 
 def looks_at_the_whole_run(step: Sql, parser: SqlParser, place: str) -> bool:
@@ -26,8 +25,7 @@ def looks_at_the_whole_run(step: Sql, parser: SqlParser, place: str) -> bool:
     node = one_select(step.sql, parser, place)
     tables = {_table(t) for t in nodes(node) if t.get("type") == "BASE_TABLE"}
     ctes = {str(entry["key"]).lower() for entry in _ctes(node)}
-    faults = [fault for t in nodes(node) for kind, fault in _OTHER_TABLES.items() if t.get("type") == kind]
-    faults += [f"reads {table}" for table in sorted(tables - ctes - {"input"})]
+    faults = [f"reads {table}" for table in sorted(tables - ctes - {"input"})]
     if "input" not in tables:
         faults.append("does not read input")
     if faults:
