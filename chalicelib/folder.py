@@ -56,7 +56,8 @@ class RunFolder:
 
     def group(self, number: int) -> tuple[Batch, ...]:
         """The group of the manifest's batches that begins with the batch of that number."""
-        return next(group for group in self.manifest().groups if group[0].number == number)
+        groups = {group[0].number: group for group in self.manifest().groups}
+        return groups[number]
 
     def keep_outcome(self, outcome: Published | Duplicate) -> None:
         """Keep what publish did."""
