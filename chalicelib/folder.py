@@ -55,18 +55,19 @@ class RunFolder:
         self._put("manifest.json", manifest)
         items = f"{self._prefix}items.json"
         with self._work.writing(items) as stream:
-            each = [{"run_id": self._run_id, "batch": batch.number} for batch in manifest.batches]
+            each = [{"run_id": self._run_id, "batch": group[0].number} for group in manifest.groups]
             stream.write(json.dumps(each).encode())
-        size = len(manifest.batches)
+        size = len(manifest.groups)
         return {"run_id": self._run_id, "batches": size, "items": items, "workers": min(workers, size), "round": 1}
 
     def manifest(self) -> Manifest:
         """The manifest."""
         return self._get("manifest.json", Manifest)
 
-    def batch(self, number: int) -> Batch:
-        """One batch of the manifest."""
-        return self.manifest().batches[number - 1]
+    def group(self, number: int) -> tuple[Batch, ...]:
+        """The group of the manifest's batches that begins with the batch of that number."""
+        groups = {group[0].number: group for group in self.manifest().groups}
+        return groups[number]
 
     def keep_outcome(self, outcome: Published | Duplicate) -> None:
         """Keep what publish did."""

@@ -133,7 +133,7 @@ class Journey:
 
     def _transform(self, planned: Plan, manifest: Manifest, sink: BatchSink) -> None:
         self.stage = Stage.TRANSFORM
-        for batch in manifest.batches:
-            part = transform(planned, batch, source=self.source, sink=sink, work=self.work, progress=self.progress)
+        for group in manifest.groups:
+            part = transform(planned, *group, source=self.source, sink=sink, work=self.work, progress=self.progress)
             self.so_far = Transformed.total([self.so_far, part])
         self.stage = Stage.PUBLISH

@@ -1,6 +1,6 @@
 """The ports: what the inside asks of the outside, each as a small Protocol. Adapters stand at the edge."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -64,6 +64,10 @@ class SqlParser(Protocol):
 
     def aggregates(self) -> frozenset[str]:
         """The names of all aggregate functions."""
+        ...
+
+    def functions(self) -> Mapping[str, bool]:
+        """The names of all functions that return a value: whether it follows from the arguments alone."""
         ...
 
 

@@ -13,5 +13,5 @@ def handler(payload: Payload) -> dict[str, Any]:
     """``{run_id, batch}`` -> ``{}``."""
     folder = cloud().folder(payload["run_id"])
     planned = folder.plan()
-    load(planned, folder.batch(payload["batch"]), work=cloud().work, target=cloud().target(planned.pipeline))
+    load(planned, *folder.group(payload["batch"]), work=cloud().work, target=cloud().target(planned.pipeline))
     return {}

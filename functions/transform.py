@@ -1,4 +1,4 @@
-"""Transform: one engine pass over a batch; clean records and rejects into the run's folder."""
+"""Transform: one engine pass over a batch, or over all of a run's; clean records and rejects into the run's folder."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from functions.boundary import Payload, boundary
 def handler(payload: Payload) -> dict[str, Any]:
     """``{run_id, batch}`` -> ``{}``."""
     folder, work = cloud().folder(payload["run_id"]), cloud().work
-    planned, batch = folder.plan(), folder.batch(payload["batch"])
+    planned, batches = folder.plan(), folder.group(payload["batch"])
     with cloud().source(planned.pipeline) as source:
-        transform(planned, batch, source=source, sink=ParquetSink(work), work=work, progress=Unwatched())
+        transform(planned, *batches, source=source, sink=ParquetSink(work), work=work, progress=Unwatched())
     return {}

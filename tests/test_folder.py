@@ -54,7 +54,7 @@ def test_a_manifest_leaves_an_item_a_batch_and_no_more_workers_than_batches(fold
     assert {"run_id": PLAN.run_id, "batches": 1, "workers": 1, "round": 1, "items": state["items"]} == state
     with work.reading(state["items"]) as stream:
         assert [{"run_id": PLAN.run_id, "batch": 1}] == json.load(stream)
-    assert (listed, listed.batches[0]) == (folder.manifest(), folder.batch(1))
+    assert (listed, listed.batches[:1]) == (folder.manifest(), folder.group(1))
 
 
 def test_the_worst_failure_of_a_batch_is_the_runs(folder):
@@ -93,7 +93,7 @@ class Carried:
         planned = plan_stage(self.run.run_id, self.document, source=source, target=self.target)
         self.folder.keep_plan(planned)
         self.folder.keep_manifest(extract(planned, source=source), workers=1)
-        batch = self.folder.batch(1)
+        (batch,) = self.folder.group(1)
         sink = ParquetSink(self.work)
         transform(planned, batch, source=source, sink=sink, work=self.work, progress=Silent())
         load(planned, batch, work=self.work, target=self.target)

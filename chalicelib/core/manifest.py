@@ -42,9 +42,15 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The batches of one run, in order of their numbers."""
+    """The batches of one run, in order of their numbers; ``together`` if a step needs all of them at once."""
 
     batches: tuple[Batch, ...]
+    together: bool = False
+
+    @property
+    def groups(self) -> tuple[tuple[Batch, ...], ...]:
+        """The batches that one transform, and one load, works on; a group goes by the number of its first batch."""
+        return (self.batches,) if self.together else tuple((batch,) for batch in self.batches)
 
     @property
     def records(self) -> int:

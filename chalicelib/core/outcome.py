@@ -26,8 +26,9 @@ class Transformed:
 
     @classmethod
     def total(cls, parts: Iterable["Transformed"]) -> "Transformed":
-        """Add up the batches of a run; a run-scope step means there is one batch, whose cardinality it is."""
+        """Add up the batches of a run."""
         parts = list(parts)
+        changed = [part.cardinality for part in parts if part.cardinality]
         broken: Counter[str] = Counter()
         for part in parts:
             broken.update(part.broken)
@@ -36,7 +37,7 @@ class Transformed:
             written=sum(part.written for part in parts),
             broken=dict(broken),
             failing=tuple(dict.fromkeys(name for part in parts for name in part.failing)),
-            cardinality=next((part.cardinality for part in parts if part.cardinality), None),
+            cardinality=sum(changed, Cardinality(0, 0)) if changed else None,
         )
 
 

@@ -77,8 +77,9 @@ class Plan:
     """All that a run will do.
 
     ``fields`` are the object's, ``columns`` what the steps leave, in the order in which they are written.
-    ``create`` is whether publish creates the table. ``drift`` is how the data differs from a table that is there: what
-    becomes of it is the contract's. ``notes`` are decisions that a person should see.
+    ``create`` is whether publish creates the table, ``together`` whether a step needs the records of all objects at
+    once. ``drift`` is how the data differs from a table that is there: what becomes of it is the contract's. ``notes``
+    are decisions that a person should see.
     """
 
     run_id: str
@@ -91,6 +92,7 @@ class Plan:
     create: bool
     notes: tuple[str, ...] = ()
     drift: Drift = NONE
+    together: bool = False
 
     @property
     def unwanted(self) -> tuple[str, ...]:

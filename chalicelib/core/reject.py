@@ -10,6 +10,8 @@ from typing import Any
 
 #: The most raw bytes that are kept of a reject.
 RAW_LIMIT_BYTES = 65_536
+#: The rule of a record that another one, equal in the columns of the step ``deduplicate``, stands for.
+DEDUPLICATE = "deduplicate"
 
 
 class Severity(StrEnum):
@@ -63,8 +65,8 @@ class Reject:
 
     ``record`` is its 1-based number in the object, the header not counted. ``start`` and ``end`` are byte offsets in
     the decompressed object, without the record's terminator; ``raw`` holds the bytes between them, cut at 64 KiB.
-    A record that a run-scope step made has no number and no place: its ``raw`` holds its values as JSON. So does that
-    of a record that publish rejected, until its bytes are found.
+    A record that a step made has no place, and a number only if one record went into it: its ``raw`` holds its values
+    as JSON. So does that of a record that publish rejected, until its bytes are found.
     """
 
     batch: int

@@ -1,57 +1,107 @@
-"""Fitting: how many sampled texts are values of a column type as they stand, read by the very casts of transform.
+"""Fitting: columns into the types that a target, or a ``cast`` step, wants; strictly, as fields are read."""
 
-A cast may read less than is written, as PostgreSQL's does: a date drops the time of day, a timestamp the offset, a
-numeric(p,s) rounds. Such a text fits for a cast; here it does not, for the column would not hold what the file says.
-"""
+from collections.abc import Mapping
+from dataclasses import replace
 
-import re
-from collections import Counter
-from collections.abc import Iterable
-from decimal import Decimal
-
+from chalicelib.core.errors import InvalidPipeline
+from chalicelib.core.pipeline import Cast
+from chalicelib.core.pipeline import Column as Typed
 from chalicelib.core.plan import Field
-from chalicelib.core.types import ColumnType
-from chalicelib.engine.casts import cast
-from chalicelib.engine.session import locked_session
-
-_WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
-_RANGES = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
-_OFFSET = re.compile(r":[0-9.]+ ?(Z|UTC|[-+][0-9:]+)")
-
-
-def fitting(values: Iterable[str], kind: ColumnType) -> int:
-    """How many of ``values`` are of the type ``kind``, nothing lost; what Python sees at once costs no engine."""
-    counted = Counter(values)
-    seen = {value: _plainly(value, kind) for value in counted}
-    asked = [value for value, told in seen.items() if told is None]
-    cast_ones = _castable(asked, kind) if asked else set()
-    fits = (value for value, told in seen.items() if told or (value in cast_ones and _is_whole(value.strip(), kind)))
-    return sum(counted[value] for value in fits)
+from chalicelib.core.reject import Reason
+from chalicelib.engine.casts import carrier, cast
+from chalicelib.ports import SqlParser
+from chalicelib.relations.names import known
+from chalicelib.relations.relation import NUMBERS, Broken, Column, Relation, failed, quoted, value_of
+from chalicelib.rules.record import missing
 
 
-def _plainly(value: str, kind: ColumnType) -> bool | None:
-    """Whether a text fits, where that is plain to see."""
-    if kind.base in ("text", "character varying"):
-        return not kind.arguments or len(value) <= kind.arguments[0]
-    if kind.base in _RANGES and _WHOLE.fullmatch(value):
-        return -_RANGES[kind.base] <= int(value) < _RANGES[kind.base]
-    return None
+def fit(
+    relation: Relation,
+    wanted: Mapping[str, Field],
+    parser: SqlParser,
+    *,
+    place: str,
+    told: str,
+    whole: bool = False,
+) -> Relation:
+    """Bring the columns that are ``wanted`` into their types; a value that does not fit rejects its record.
+
+    A fraction does not fit a whole number if ``whole``; else it is rounded, as PostgreSQL does on assignment.
+
+    ``place`` and a column's name are where an error lies, ``told`` is a reject's message, of ``{name}`` and ``{type}``.
+    The columns themselves stay what they are called: only their values change.
+    """
+    pairs = [(c, _conversion(c, wanted[c.name], whole=whole)) for c in relation.columns if c.name in wanted]
+    loose = {c.name: (f"_etl_try_{i}", sql) for i, (c, sql) in enumerate(pairs) if sql is not None}
+    if not loose:
+        return relation
+    level = relation.compute([(temp, sql, f"{place}{name}") for name, (temp, sql) in loose.items()], parser)
+    level = level.reject(
+        [
+            Broken(
+                f"{failed(temp)} OR ({value_of(temp)} IS NULL AND {quoted(name)} IS NOT NULL)",
+                Reason("type", told.format(name=name, type=wanted[name].type), name),
+            )
+            for name, (temp, _) in loose.items()
+        ],
+    )
+    return level.select(
+        [(c, value_of(loose[c.name][0]) if c.name in loose else quoted(c.name)) for c in relation.columns],
+    )
 
 
-def _castable(values: list[str], kind: ColumnType) -> set[str]:
-    read = cast(Field("v", kind), "v")
-    with locked_session() as connection:
-        asked = f"SELECT v FROM (SELECT unnest(?::VARCHAR[]) AS v) WHERE ({read}) IS NOT NULL"
-        return {str(row[0]) for row in connection.execute(asked, [values]).fetchall()}
+def compile_cast(step: Cast, relation: Relation, parser: SqlParser, place: str) -> Relation:
+    """Cast columns; a value that does not fit rejects its record by the rule ``type``, a required null by ``not_null``.
+
+    Raises:
+        InvalidPipeline: with the place, for an unknown column or a type that no value of the column's has.
+    """
+    known(step.cast, relation.names, place)
+    for column in relation.columns:
+        if column.name in step.cast:
+            _castable(column, step.cast[column.name], place)
+    wanted = {name: Field(name, c.type, c.required, c.format, c.timezone) for name, c in step.cast.items()}
+    first = len(relation.causes)
+    level = fit(relation, wanted, parser, place=f"{place}.", told="{name} is no {type}", whole=True)
+    codes = {cause.column: first + i for i, cause in enumerate(level.causes[first:])}
+    columns = [_typed(c, wanted[c.name], codes.get(c.name)) if c.name in wanted else c for c in level.columns]
+    level = replace(level, columns=tuple(columns))
+    return level.reject(
+        [Broken(missing(f.name, level), Reason("not_null", f"{f.name} is null", f.name))
+         for f in wanted.values() if f.required],
+    )  # fmt: skip
 
 
-def _is_whole(value: str, kind: ColumnType) -> bool:
-    """Whether the cast reads all that is written."""
-    if kind.base == "date":
-        return ":" not in value
-    if kind.base in ("time without time zone", "timestamp without time zone"):
-        return _OFFSET.search(value) is None
-    if kind.base == "numeric" and kind.arguments:
-        exponent = Decimal(value).normalize().as_tuple().exponent
-        return isinstance(exponent, int) and exponent >= -kind.arguments[1]
-    return True
+def _castable(column: Column, to: Typed, place: str) -> None:
+    """Check that some value could be cast: text to anything and anything to text, else within a kind."""
+    kinds = {_kind(column.type), _kind(carrier(to.type))}
+    if len(kinds) > 1 and "text" not in kinds and to.format is None:
+        cause = f"no value of {column.type.lower()} is a {to.type}"
+        raise InvalidPipeline(f"{place}.{column.name}: {cause}; compute it in a derive step, or cast it to text first")
+
+
+def _kind(engine_type: str) -> str:
+    if engine_type in NUMBERS or engine_type.startswith("DECIMAL"):
+        return "number"
+    if engine_type.startswith(("TIMESTAMP", "DATE")):
+        return "moment"
+    return engine_type if engine_type in {"BOOLEAN", "TIME", "UUID"} else "text"
+
+
+def _typed(column: Column, field: Field, cause: int | None) -> Column:
+    """The column in its new type; what its text did not fit before is still its cause if this cast adds none."""
+    return Column(column.name, carrier(field.type), str(field.type), column.type_cause if cause is None else cause)
+
+
+def _conversion(column: Column, wanted: Field, *, whole: bool) -> str | None:
+    """The SQL that makes a column's values fit, or None where they do."""
+    if column.fits == str(wanted.type) and wanted.format is None:
+        return None
+    kind, name = carrier(wanted.type), quoted(column.name)
+    if kind != "VARCHAR" and not column.is_text and wanted.format is None:
+        if whole and column.is_number and kind in NUMBERS - {"FLOAT", "DOUBLE"}:
+            return f"CASE WHEN CAST({name} AS {kind}) = {name} THEN CAST({name} AS {kind}) END"
+        return None if column.type == kind else f"CAST({name} AS {kind})"
+    text = name if column.is_text else f"CAST({name} AS VARCHAR)"
+    checked = cast(wanted, text)
+    return None if checked == name else checked

@@ -6,21 +6,22 @@ Its levels, from the inside out: every field as text; each cast to its type, wit
 
 from dataclasses import dataclass, replace
 
-from chalicelib.core.pipeline import Pipeline, Sql, rule_keys
+from chalicelib.core.pipeline import Cast, Pipeline, rule_keys
+from chalicelib.core.pipeline.steps.sensitive import hidden_by
 from chalicelib.core.plan import DELETED, Field, TargetColumn
 from chalicelib.core.reject import Reason, Severity
 from chalicelib.core.types import ColumnType
 from chalicelib.engine.casts import carrier, cast
+from chalicelib.engine.fitting import compile_cast, fit
+from chalicelib.engine.gather import Gather, gathered, gathered_by
 from chalicelib.ports import SqlParser
-from chalicelib.relations.binding import bound
 from chalicelib.relations.expression import expression
 from chalicelib.relations.names import distinct, known
-from chalicelib.relations.relation import FATE, Broken, Column, Relation, failed, quoted, value_of
+from chalicelib.relations.relation import FATE, Broken, Column, Relation, failed, quoted
 from chalicelib.rules import RECORD_RULES
 from chalicelib.rules.columns import check_columns
 from chalicelib.rules.record import missing
 from chalicelib.transforms import STEPS
-from chalicelib.transforms.sql import looks_at_the_whole_run, over_input
 
 #: The view of the object's fields as text, named by position.
 INPUT = "_etl_input"
@@ -29,32 +30,18 @@ WARN = "_etl_warn"
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What the engine runs for a batch.
+    """What the engine runs for a batch, or for all batches of a run together.
 
-    ``gathers`` are tables to fill first, one for each run-scope step: (table, SELECT of the records so far, the query
-    over them). ``select`` streams the records with their fate, columns in the target's order; ``causes`` are what the
-    codes in a fate stand for.
+    ``gathers`` are tables to fill first, one for each step that sees more than one record or makes some. ``select``
+    streams the records with their fate, columns in the target's order; ``causes`` are what the codes in a fate stand
+    for. ``hidden`` are columns of ``select`` behind all others: the origin of gathered records, if they have one.
     """
 
     select: str
     columns: tuple[TargetColumn, ...]
     causes: tuple[Reason, ...]
-    gathers: tuple["Gather", ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Gather:
-    """A run-scope step: all records so far are gathered in ``table``, then ``query`` makes new ones in ``result``.
-
-    ``place`` is the step's, for errors.
-    """
-
-    place: str
-    table: str
-    columns: tuple[str, ...]
-    select: str
-    query: str
-    result: str
+    gathers: tuple[Gather, ...] = ()
+    hidden: tuple[str, ...] = ()
 
 
 def compile_steps(
@@ -65,9 +52,14 @@ def compile_steps(
     gathers: list[Gather] = []
     for i, step in enumerate(pipeline.transforms):
         place = f"transforms[{i}].{step.step}"
-        if isinstance(step, Sql) and looks_at_the_whole_run(step, parser, place):
-            relation, gather = _gather(step, relation, parser, place, len(gathers))
-            gathers.append(gather)
+        compile_gathered = gathered_by(step, parser, place)
+        if compile_gathered is not None:
+            asked = compile_gathered(step, relation, parser, place)
+            relation, gather = gathered(asked, parser, place, len(gathers))
+            hides = any(hidden_by(later) for later in pipeline.transforms[i + 1 :])
+            gathers.append(replace(gather, tells=not hides))
+        elif isinstance(step, Cast):
+            relation = compile_cast(step, relation, parser, place)
         else:
             relation = STEPS[type(step)](step, relation, parser, place)
     return relation, tuple(gathers)
@@ -94,8 +86,8 @@ def compile_program(
         relation = _deleting(pipeline.target.delete_when, relation, parser)
         columns = (*columns, TargetColumn(DELETED, ColumnType("boolean")))
     warn, causes = _warnings(relation, [b for b in broken if b.reason.severity is Severity.WARN])
-    outputs = ", ".join([*(quoted(c.name) for c in columns), FATE, f"{warn} AS {WARN}"])
-    return Program(f"SELECT {outputs} FROM {relation.source} AS input", columns, causes, gathers)
+    outputs = ", ".join([*(quoted(c.name) for c in columns), FATE, f"{warn} AS {WARN}", *relation.hidden])
+    return Program(f"SELECT {outputs} FROM {relation.source} AS input", columns, causes, gathers, relation.hidden)
 
 
 def _deleting(condition: str, relation: Relation, parser: SqlParser) -> Relation:
@@ -130,26 +122,6 @@ def _type_reason(field: Field) -> Reason:
     return Reason("type", f"{field.name} is no {field.type}{how}", field.name)
 
 
-def _gather(step: Sql, relation: Relation, parser: SqlParser, place: str, number: int) -> tuple[Relation, Gather]:
-    table, result = f"_etl_gathered_{number}", f"_etl_made_{number}"
-    names = ", ".join(map(quoted, relation.names))
-    kept = f"SELECT {names} FROM {table} WHERE {FATE} IS NULL"
-    gather = Gather(
-        place=place,
-        table=table,
-        columns=relation.names,
-        select=f"SELECT * FROM {relation.source} AS input",
-        query=over_input(step, parser, place, kept),
-        result=result,
-    )
-    parser.declare(table, [*((c.name, c.type) for c in relation.columns), (FATE, "VARCHAR")])
-    made = bound(gather.query, relation.names, parser, place)
-    distinct([name for name, _ in made], place)
-    parser.declare(result, made)
-    source = f"(SELECT *, NULL::VARCHAR AS {FATE} FROM {result})"
-    return Relation(source, tuple(Column(name, kind) for name, kind in made), relation.causes), gather
-
-
 def _record_rules(pipeline: Pipeline, relation: Relation, parser: SqlParser) -> list[Broken]:
     keys = rule_keys(pipeline.rules)
     return [
@@ -179,36 +151,8 @@ def _contract_rules(unwanted: tuple[str, ...]) -> list[Broken]:
 def _fit(relation: Relation, columns: tuple[TargetColumn, ...], parser: SqlParser) -> Relation:
     """Bring each column into the type that the target wants; a value that does not fit rejects its record."""
     known([column.name for column in columns], relation.names, "target")
-    wanted = {column.name: column for column in columns}
-    pairs = [(c, _conversion(c, wanted[c.name])) for c in relation.columns if c.name in wanted]
-    loose = {c.name: (f"_etl_try_{i}", sql) for i, (c, sql) in enumerate(pairs) if sql is not None}
-    if not loose:
-        return relation
-    level = relation.compute([(temp, sql, f"target: column {name}") for name, (temp, sql) in loose.items()], parser)
-    level = level.reject(
-        [
-            Broken(
-                f"{failed(temp)} OR ({value_of(temp)} IS NULL AND {quoted(name)} IS NOT NULL)",
-                Reason("type", f"{name} does not fit {wanted[name].type}", name),
-            )
-            for name, (temp, _) in loose.items()
-        ],
-    )
-    return level.select(
-        [(c, value_of(loose[c.name][0]) if c.name in loose else quoted(c.name)) for c in relation.columns],
-    )
-
-
-def _conversion(column: Column, wanted: TargetColumn) -> str | None:
-    """The SQL that makes a column's values fit, or None where they do."""
-    if column.fits == str(wanted.type):
-        return None
-    kind, name = carrier(wanted.type), quoted(column.name)
-    if kind != "VARCHAR" and not column.is_text:
-        return None if column.type == kind else f"CAST({name} AS {kind})"
-    text = name if column.is_text else f"CAST({name} AS VARCHAR)"
-    checked = cast(Field(column.name, wanted.type), text)
-    return None if checked == name else checked
+    wanted = {column.name: Field(column.name, column.type) for column in columns}
+    return fit(relation, wanted, parser, place="target: column ", told="{name} does not fit {type}")
 
 
 def _warnings(relation: Relation, warned: list[Broken]) -> tuple[str, tuple[Reason, ...]]:

@@ -1,12 +1,12 @@
 """Sessions: DuckDB locked from its first statement that is not ours.
 
-No external access but the one path given, configuration locked, memory and time capped; extensions neither load nor
+No external access but the paths given, configuration locked, memory and time capped; extensions neither load nor
 install. Division by zero is an error of its record, as in PostgreSQL, not infinity.
 """
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,9 @@ _CATEGORY = re.compile(r"^[A-Z]\w*( [A-Z]\w*)* Error: ")
 
 @contextmanager
 def locked_session(
-    *, readable: Path | None = None, spill: Path | None = None, timeout_s: float = TIMEOUT_S
+    *, readable: Sequence[Path] = (), spill: Path | None = None, timeout_s: float = TIMEOUT_S
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An in-memory DuckDB that can read ``readable``, spill into ``spill``, and reach nothing else.
+    """An in-memory DuckDB that can read the paths ``readable``, spill into ``spill``, and reach nothing else.
 
     A statement that takes longer than ``timeout_s`` is interrupted.
     """
@@ -48,8 +48,9 @@ def locked_session(
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET ieee_floating_point_ops = false")
         connection.execute(f"SET max_execution_time = {round(timeout_s * 1000)}")
-        if readable is not None:
-            connection.execute(f"SET allowed_paths = [{text_literal(str(readable))}]")
+        if readable:
+            listed = ", ".join(text_literal(str(path)) for path in readable)
+            connection.execute(f"SET allowed_paths = [{listed}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         yield connection
@@ -67,7 +68,7 @@ class Parser:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
-        self._aggregates: frozenset[str] | None = None
+        self._functions: list[tuple[str, str, bool]] | None = None
 
     def tree(self, sql: str) -> dict[str, Any]:
         """The syntax tree of ``sql``, or an error and its message."""
@@ -98,13 +99,25 @@ class Parser:
         self._connection.execute(f"CREATE OR REPLACE TABLE {quoted(table)} ({listed})")
 
     def aggregates(self) -> frozenset[str]:
-        """The names of all aggregate functions, in lower case; asked for once."""
-        if self._aggregates is None:
+        """The names of all aggregate functions, in lower case."""
+        return frozenset(name for name, kind, _ in self._catalogue() if kind == "aggregate")
+
+    def functions(self) -> Mapping[str, bool]:
+        """The names of all scalar, aggregate and window functions, in lower case: whether they only compute."""
+        found: dict[str, bool] = {}
+        for name, _, stable in self._catalogue():
+            found[name] = stable and found.get(name, True) and not name.startswith("__internal")
+        return found
+
+    def _catalogue(self) -> list[tuple[str, str, bool]]:
+        """Name, kind, and whether it is consistent, of each function; asked for once."""
+        if self._functions is None:
             rows = self._connection.execute(
-                "SELECT function_name FROM duckdb_functions() WHERE function_type = 'aggregate'",
+                "SELECT DISTINCT lower(function_name), function_type, stability = 'CONSISTENT' FROM duckdb_functions()"
+                " WHERE function_type IN ('scalar', 'aggregate', 'window')",
             )
-            self._aggregates = frozenset(str(row[0]).lower() for row in rows.fetchall())
-        return self._aggregates
+            self._functions = rows.fetchall()
+        return self._functions
 
     def _one(self, sql: str, values: list[str]) -> Any:
         row = self._connection.execute(sql, values).fetchone()

@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chalicelib.core.dialect import Dialect
-from chalicelib.core.errors import InvalidPipeline, Refused
+from chalicelib.core.errors import Refused
 from chalicelib.core.plan import LINE
 from chalicelib.engine.fates import Fates
-from chalicelib.engine.program import INPUT, WARN, Gather, Program
-from chalicelib.engine.session import MEMORY_LIMIT, first_lines, text_literal
-from chalicelib.relations.relation import FATE, quoted
+from chalicelib.engine.program import INPUT, WARN, Program
+from chalicelib.engine.session import MEMORY_LIMIT, text_literal
+from chalicelib.relations.relation import FATE
 
 #: Records in one Arrow batch: 20,000 measured fastest end to end (benchmarks, docs/decisions/0002).
 BATCH_RECORDS = 20_000
@@ -54,9 +54,8 @@ def open_input(
         f"new_line = {text_literal(_NEW_LINES[new_line])}",
         f"max_line_size = {longest_bytes}",
     ]
-    connection.execute(
-        f"CREATE TEMP VIEW {INPUT} AS SELECT * FROM read_csv({text_literal(str(path))}, {', '.join(options)})"
-    )
+    reader = f"read_csv({text_literal(str(path))}, {', '.join(options)})"
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW {INPUT} AS SELECT * FROM {reader}")
 
 
 def stream(
@@ -67,37 +66,32 @@ def stream(
     numbers: Numbers | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """Run the program over ``INPUT`` and yield the kept records: the target's columns and ``LINE``.
+    """Run a program without gathers over ``INPUT`` and yield the kept records: the target's columns and ``LINE``.
 
-    ``numbers`` tells the records' numbers where they are not simply counted. Records that a run-scope step made have
-    no number: their ``LINE`` is NULL.
+    ``numbers`` tells the records' numbers where they are not simply counted.
 
     Raises:
         NotStrict: in mid-stream, if the object is not strictly what its dialect says.
         Refused: if it takes more memory or time than the session has.
-        InvalidPipeline: with the place, if the query of a run-scope step fails on these records.
     """
     names = [column.name for column in program.columns]
-    number: Numbers | None = numbers or counted
-    for gather in program.gathers:
-        _gather(connection, gather, fates, number)
-        number = None
-    for chunk in _chunks(connection, program.select):
-        _note_warnings(chunk.column(WARN), fates)
+    number: Numbers = numbers or counted
+    for chunk in chunks(connection, program.select):
+        warned(chunk.column(WARN), fates)
         yield _settle(chunk, names, fates, number)
-        if advance is not None and number is not None:
+        if advance is not None:
             advance(chunk.num_rows)
 
 
-def _chunks(connection: duckdb.DuckDBPyConnection, select: str) -> Iterator[pa.RecordBatch]:
+def chunks(connection: duckdb.DuckDBPyConnection, select: str) -> Iterator[pa.RecordBatch]:
     """The records of a SELECT. Its errors are DuckDB's before the first chunk, and Arrow's OSError after it."""
     try:
         yield from connection.sql(select).to_arrow_reader(BATCH_RECORDS)
     except (duckdb.Error, OSError) as error:
-        raise _beyond_limits(error) or NotStrict(str(error).splitlines()[0]) from error
+        raise beyond_limits(error) or NotStrict(str(error).splitlines()[0]) from error
 
 
-def _beyond_limits(error: Exception) -> Refused | None:
+def beyond_limits(error: Exception) -> Refused | None:
     """What to say if the session's limits stopped a statement; None if something else is wrong."""
     message = str(error)
     if "INTERRUPT" in message:
@@ -117,49 +111,30 @@ def counted(first: int, length: int) -> pa.Array:
 _RAMP = pa.array(range(1, BATCH_RECORDS + 1), pa.int64())
 
 
-def _settle(chunk: pa.RecordBatch, names: list[str], fates: Fates, number: Numbers | None) -> pa.RecordBatch:
+def _settle(chunk: pa.RecordBatch, names: list[str], fates: Fates, number: Numbers) -> pa.RecordBatch:
     """Number a chunk's records, note what is out, and return the kept."""
-    lines = number(fates.read, chunk.num_rows) if number else pa.nulls(chunk.num_rows, pa.int64())
-    kept = pa.record_batch([*(_plain(chunk.column(name)) for name in names), lines], names=[*names, LINE])
+    lines = number(fates.read, chunk.num_rows)
+    kept = pa.record_batch([*(plain(chunk.column(name)) for name in names), lines], names=[*names, LINE])
     fate = chunk.column(FATE)
     if fate.null_count < chunk.num_rows:
         told = pc.is_valid(fate)
         out, codes = kept.filter(told), fate.filter(told).to_pylist()
-        if number:
-            for record, code in zip(out.column(LINE).to_pylist(), codes, strict=True):
-                fates.reject(record, code)
-        else:
-            for values, code in zip(out.select(names).to_pylist(), codes, strict=True):
-                fates.turn_away(values, code)
+        for record, code in zip(out.column(LINE).to_pylist(), codes, strict=True):
+            fates.reject(record, code)
         kept = kept.filter(pc.is_null(fate))
-    if number:
-        fates.read += chunk.num_rows
-        fates.kept += kept.num_rows
+    fates.read += chunk.num_rows
+    fates.kept += kept.num_rows
     return kept
 
 
-def _note_warnings(warn: pa.Array, fates: Fates) -> None:
+def warned(warn: pa.Array, fates: Fates) -> None:
+    """Count the rules behind a column of warnings."""
     if warn.null_count < len(warn):
         for code in warn.drop_null().to_pylist():
             fates.warn(code)
 
 
-def _gather(connection: duckdb.DuckDBPyConnection, gather: Gather, fates: Fates, number: Numbers | None) -> None:
-    """Carry out a run-scope step: gather the records so far, note their fates, let the query make new ones."""
-    table, columns = quoted(gather.table), [] if number else list(gather.columns)
-    for _ in _chunks(connection, f"CREATE TEMP TABLE {table} AS {gather.select}"):
-        pass
-    for chunk in _chunks(connection, f"SELECT {', '.join([*map(quoted, columns), FATE])} FROM {table}"):
-        _settle(chunk, columns, fates, number)
-    try:
-        ((made,),) = connection.execute(f"CREATE TEMP TABLE {quoted(gather.result)} AS {gather.query}").fetchall()
-    except duckdb.Error as error:
-        cause = f"the query fails on these records: {first_lines(error)}"
-        raise _beyond_limits(error) or InvalidPipeline(f"{gather.place}: {cause}; change the query") from error
-    fates.gathered(int(made))
-
-
-def _plain(values: pa.Array) -> pa.Array:
+def plain(values: pa.Array) -> pa.Array:
     """Plain Arrow for what DuckDB marks as its extension types (uuid, bool8, json)."""
     if isinstance(values, pa.ExtensionArray):
         return values.cast(pa.bool_()) if values.type.extension_name == "arrow.bool8" else values.storage

@@ -7,7 +7,7 @@ from chalicelib.core.lattice import widens, wider
 from chalicelib.core.pipeline import Pipeline, Rename, Trim
 from chalicelib.core.plan import TableShape
 from chalicelib.core.types import ColumnType
-from chalicelib.engine.fitting import fitting
+from chalicelib.engine.sampled import fitting
 
 #: Under ``type_change: fail`` a run is held when fewer sampled values than this share fit; single ones are rejects.
 FITTING_SHARE = 0.9

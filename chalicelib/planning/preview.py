@@ -10,6 +10,7 @@ import pyarrow as pa
 from chalicelib.core.pipeline import Pipeline
 from chalicelib.core.plan import LINE, Field, Sample, TargetColumn
 from chalicelib.engine.fates import Fates
+from chalicelib.engine.gathering import Gathering
 from chalicelib.engine.program import Program, compile_program, compile_steps
 from chalicelib.engine.records import Numbers, Refusal, locate, screen, tally
 from chalicelib.engine.session import Parser, locked_session, parser
@@ -96,10 +97,17 @@ def _run(
     def numbered(first: int, length: int) -> pa.Array:
         return pa.array(numbers.take(first, length), pa.int64())
 
-    with locked_session(readable=clean) as connection:
+    with locked_session(readable=[clean]) as connection:
         fields = len(reading.fields)
         open_input(connection, clean, reading.dialect, fields, new_line="\n", longest_bytes=_LONGEST_BYTES)
-        batches = list(stream(connection, program, fates, numbers=numbered))
+        if program.gathers:
+            gathering = Gathering(connection, program)
+            gathering.begin(1, fates, numbered)
+            gathering.take(1)
+            gathering.carry_out()
+            batches = list(gathering.records(1))
+        else:
+            batches = list(stream(connection, program, fates, numbers=numbered))
     rows = [row for batch in batches for row in batch.to_pylist()]
     return [(row.pop(LINE), row) for row in rows]
 
@@ -107,8 +115,8 @@ def _run(
 def _rejected(fates: Fates) -> Iterator[Out]:
     for record, code in zip(fates.rejected, fates.codes, strict=True):
         yield Out(record, rejected=True, reasons=tuple(reason.message for reason in fates.reasons(code)))
-    for _, code in fates.late:
-        yield Out(None, rejected=True, reasons=tuple(reason.message for reason in fates.reasons(code)))
+    for _, code, number in fates.late:
+        yield Out(number, rejected=True, reasons=tuple(reason.message for reason in fates.reasons(code)))
 
 
 def _out(seen: list[Seen], kept: list[tuple[int | None, dict[str, Any]]], fates: Fates) -> tuple[Out, ...]:

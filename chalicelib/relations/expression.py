@@ -3,20 +3,20 @@
 The parser that decides is the parser that executes, so there is no second opinion about what a text means.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 from chalicelib.core.errors import InvalidPipeline
 from chalicelib.ports import SqlParser
-
-Tree = dict[str, Any]
+from chalicelib.relations.allowed import check_allowed
+from chalicelib.relations.tree import Tree, nodes
 
 
 def one_select(text: str, parser: SqlParser, place: str) -> Tree:
     """Return the tree of ``text``, which must be one SELECT (a UNION of SELECTs counts as one).
 
     Raises:
-        InvalidPipeline: with the place, if it does not parse, is no SELECT, or holds several statements.
+        InvalidPipeline: with the place, if it does not parse, is no SELECT, holds several statements, or what is not
+            allowed there.
     """
     answer = parser.tree(text)
     if answer["error"]:
@@ -27,6 +27,7 @@ def one_select(text: str, parser: SqlParser, place: str) -> Tree:
     if len(statements) != 1:
         raise InvalidPipeline(f"{place}: {len(statements)} statements, one is allowed; remove the semicolon")
     node: Tree = statements[0]["node"]
+    check_allowed(node, parser, place)
     return node
 
 
@@ -64,16 +65,9 @@ def wide_parts(tree: Any, aggregates: frozenset[str]) -> list[str]:
     return found
 
 
-def nodes(tree: Any) -> Iterator[Tree]:
-    """Every mapping within ``tree``, itself included."""
-    stack = [tree]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, dict):
-            yield item
-            stack.extend(item.values())
-        elif isinstance(item, list):
-            stack.extend(item)
+def text_of(item: Tree, parser: SqlParser) -> str:
+    """The SQL of one expression's tree, without its alias."""
+    return parser.text({**_BARE, "select_list": [{**item, "alias": ""}]}).removeprefix("SELECT ")
 
 
 def _is_bare(node: Tree) -> bool:
@@ -87,3 +81,18 @@ def _is_bare(node: Tree) -> bool:
         and not node["modifiers"]
         and not node["cte_map"]["map"]
     )
+
+
+_BARE: Tree = {
+    "type": "SELECT_NODE",
+    "modifiers": [],
+    "cte_map": {"map": []},
+    "from_table": {"type": "EMPTY", "alias": "", "sample": None},
+    "where_clause": None,
+    "group_expressions": [],
+    "group_sets": [],
+    "aggregate_handling": "STANDARD_HANDLING",
+    "having": None,
+    "sample": None,
+    "qualify": None,
+}

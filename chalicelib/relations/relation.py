@@ -1,8 +1,8 @@
 """A relation: the SELECT that the steps build up, one level a step, with each record's fate beside its columns.
 
 Records are never dropped in SQL. Each carries a ``FATE``, so that one pass over the stream, in the object's order,
-counts them all and numbers them: NULL is kept, ``f3`` was filtered by the step at causes[3], ``,1,4,`` is
-rejected for causes[1] and causes[4].
+counts them all and numbers them: NULL is kept, ``f3`` was filtered or deduplicated by the step at causes[3], ``,1,4,``
+is rejected for causes[1] and causes[4]. Records that were gathered carry their ``ORIGIN`` besides.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,8 @@ from chalicelib.relations.binding import bound
 FATE = "_etl_fate"
 #: What ``bind`` declares: an empty table of a level's columns is read a hundred times faster than all levels below.
 _LEVEL = "_etl_level"
+#: Where a gathered record comes from: its batch's number, and its place in that batch, from 0.
+BATCH, PLACE = ORIGIN = ("_etl_batch", "_etl_place")
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 #: The engine's types of numbers, DECIMAL(p,s) aside.
 NUMBERS = frozenset({"FLOAT", "DOUBLE", *_WHOLE, *("U" + name for name in _WHOLE)})
@@ -60,11 +62,15 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A SELECT under construction. ``source`` can stand in a FROM clause; ``FATE`` is its last column."""
+    """A SELECT under construction. ``source`` can stand in a FROM clause; it has ``FATE`` after its columns.
+
+    ``hidden`` are columns behind the fate that no step sees: the ``ORIGIN`` of gathered records.
+    """
 
     source: str
     columns: tuple[Column, ...]
     causes: tuple[Reason, ...] = ()
+    hidden: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -78,8 +84,8 @@ class Relation:
     def select(self, outputs: Sequence[tuple[Column, str]], fate: str = FATE) -> "Relation":
         """Put a level on top: each output column with the SQL that computes it, and the fate."""
         parts = [f"{sql} AS {quoted(column.name)}" for column, sql in outputs]
-        source = f"(SELECT {', '.join([*parts, f'{fate} AS {FATE}'])} FROM {self.source} AS input)"
-        return Relation(source, tuple(column for column, _ in outputs), self.causes)
+        source = f"(SELECT {', '.join([*parts, f'{fate} AS {FATE}', *self.hidden])} FROM {self.source} AS input)"
+        return replace(self, source=source, columns=tuple(column for column, _ in outputs))
 
     def reject(self, broken: Sequence[Broken]) -> "Relation":
         """Put a level on top that rejects the records for which one of ``broken`` holds; all reasons are kept."""

@@ -17,4 +17,4 @@ def extract(plan: Plan, *, source: Source) -> Manifest:
         found = source.tally(version, plan.dialect, len(plan.fields))
         suspect = found.has_nul or found.open_quote
         batches.append(Batch(number, version, found.records, found.new_line, suspect=suspect))
-    return Manifest(tuple(batches))
+    return Manifest(tuple(batches), together=plan.together)

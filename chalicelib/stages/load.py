@@ -1,4 +1,4 @@
-"""Load: the clean records of one batch into the run's staging table."""
+"""Load: the clean records of a batch into the run's staging table."""
 
 from chalicelib.core.manifest import Batch
 from chalicelib.core.plan import Plan
@@ -6,9 +6,10 @@ from chalicelib.engine.parquet import read_batch
 from chalicelib.ports import ObjectStore, Target
 
 
-def load(plan: Plan, batch: Batch, *, work: ObjectStore, target: Target) -> int:
-    """Copy the batch that transform left in the run's folder into staging; return how many records there are.
+def load(plan: Plan, *batches: Batch, work: ObjectStore, target: Target) -> int:
+    """Copy the batches that transform left in the run's folder into staging; return how many records there are.
 
-    One transaction with the batch's marker: a second load replaces the first.
+    Each batch is one transaction with its marker: a second load replaces the first.
     """
-    return target.staging(plan).write(plan, batch, read_batch(work, plan, batch))
+    staging = target.staging(plan)
+    return sum(staging.write(plan, batch, read_batch(work, plan, batch)) for batch in batches)

@@ -10,6 +10,7 @@ from chalicelib.core.pipeline import Pipeline
 from chalicelib.core.pipeline import Target as TargetDocument
 from chalicelib.core.plan import Plan, TableShape, TargetColumn
 from chalicelib.core.writing import data_shape, keyed, writing_notes
+from chalicelib.engine.gather import needs_the_whole_run
 from chalicelib.engine.program import compile_program, compile_steps
 from chalicelib.engine.session import parser
 from chalicelib.planning.columns import drift, made, matched
@@ -56,7 +57,13 @@ def plan(run_id: str, pipeline: Pipeline, *, source: Source, target: Target) -> 
         create=shape is None,
         notes=(*notes(reading, pipeline, shape, columns, found), *writing_notes(pipeline.target, shape)),
         drift=found,
+        together=_together(pipeline),
     )
+
+
+def _together(pipeline: Pipeline) -> bool:
+    with parser() as sql:
+        return needs_the_whole_run(pipeline.transforms, sql)
 
 
 def _newest(pipeline: Pipeline, versions: Sequence[ObjectVersion]) -> Sequence[ObjectVersion]:
@@ -81,10 +88,10 @@ def _columns(
     if not reading.typed and shape is None:
         return (), Drift()
     with parser() as sql:
-        relation, gathers = compile_steps(pipeline, reading.fields, sql)
-        if gathers and size_bytes > RUN_SCOPE_LIMIT_BYTES:
+        relation, _ = compile_steps(pipeline, reading.fields, sql)
+        if size_bytes > RUN_SCOPE_LIMIT_BYTES and needs_the_whole_run(pipeline.transforms, sql):
             limit = RUN_SCOPE_LIMIT_BYTES // 1024**2
-            raise Refused(f"a sql step needs the whole run at once, {size_bytes >> 20:,} MB; the limit is {limit:,} MB")
+            raise Refused(f"a step needs the whole run at once, {size_bytes >> 20:,} MB; the limit is {limit:,} MB")
         if shape is None:
             columns, found = made(relation.columns, reading.fields), Drift()
         else:

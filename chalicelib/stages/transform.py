@@ -1,10 +1,14 @@
 """Transform: one engine pass over a batch, clean records to a sink, rejects to the work folder."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
 
+import duckdb
 import pyarrow as pa
 
 from chalicelib.core.codec import to_json
@@ -12,11 +16,13 @@ from chalicelib.core.errors import BrokenLaw
 from chalicelib.core.folder import outcome_key, rejects_key
 from chalicelib.core.manifest import Batch
 from chalicelib.core.outcome import Transformed
+from chalicelib.core.pipeline.steps.sensitive import sensitive_fields
 from chalicelib.core.plan import Plan
 from chalicelib.core.reject import Reason, Reject, Severity
 from chalicelib.engine.fates import Fates
+from chalicelib.engine.gathering import Gathering
 from chalicelib.engine.program import Program, compile_program
-from chalicelib.engine.records import Numbers, Refusal, locate, screen
+from chalicelib.engine.records import Numbers, Refusal, locate, screen, veiled
 from chalicelib.engine.session import locked_session, parser
 from chalicelib.engine.stream import NotStrict, counted, open_input
 from chalicelib.engine.stream import stream as run_stream
@@ -27,83 +33,133 @@ STRICT_RECORD_BYTES = 2 * 1024**2
 
 
 def transform(
-    plan: Plan, batch: Batch, *, source: Source, sink: BatchSink, work: ObjectStore, progress: Progress
+    plan: Plan, *batches: Batch, source: Source, sink: BatchSink, work: ObjectStore, progress: Progress
 ) -> Transformed:
-    """Transform one batch; what was done stands in the run's folder, for publish. A second attempt replaces the first.
+    """Transform one batch, or all of a run together where a step needs that; return what was done with all of them.
+
+    What was done with each stands in the run's folder, for publish. A second attempt replaces the first.
 
     A batch is read strictly first. If the engine refuses its structure, or counts other records than extract did, it
     is screened: broken records become rejects and a clean copy of the others is read.
 
     Raises:
-        SourceMoved: if the object changed meanwhile.
+        SourceMoved: if an object changed meanwhile.
+        InvalidPipeline: with the place, if the query of a step over several records fails on these.
     """
-    done = _transformed(plan, batch, source=source, sink=sink, work=work, progress=progress)
-    with work.writing(outcome_key(plan.run_id, batch.number)) as stream:
-        stream.write(to_json(done))
+    full = [batch for batch in batches if batch.records or batch.suspect]
+    done = {batch.number: Transformed() for batch in batches}
+    with ExitStack() as stack:
+        if full:
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="etlplus-")))
+            program = _compiled(plan)
+            hidden = sensitive_fields(plan.pipeline.transforms, [field.name for field in plan.fields])
+            encoding = plan.dialect.encoding
+            paths = [stack.enter_context(source.local(batch.object, encoding)) for batch in full]
+            works = [
+                _Work(plan, batch, program, path, folder, progress, hidden)
+                for batch, path in zip(full, paths, strict=True)
+            ]
+            rejects = [stack.enter_context(work.writing(rejects_key(plan.run_id, batch.number))) for batch in full]
+            way = _gathered if program.gathers else _streamed
+            done.update(way(works, rejects, sink))
+        for batch in batches:
+            if batch not in full:  # an empty batch is there, too
+                done[batch.number] = Transformed(written=sink.write(plan, batch, ()))
+    for number, part in done.items():
+        with work.writing(outcome_key(plan.run_id, number)) as stream:
+            stream.write(to_json(part))
+    return Transformed.total(done.values())
+
+
+def _compiled(plan: Plan) -> Program:
+    with parser() as sql:
+        return compile_program(plan.pipeline, plan.fields, plan.columns, sql, plan.unwanted)
+
+
+def _streamed(works: Sequence["_Work"], rejects: Sequence[IO[bytes]], sink: BatchSink) -> dict[int, Transformed]:
+    """Each batch by itself, from its object into the sink in one pass."""
+    return {
+        work.batch.number: work.settled(work.read(partial(work.streamed, sink), into), into)
+        for work, into in zip(works, rejects, strict=True)
+    }
+
+
+def _gathered(works: Sequence["_Work"], rejects: Sequence[IO[bytes]], sink: BatchSink) -> dict[int, Transformed]:
+    """All batches into one table, then the steps over it, then each batch's records into the sink."""
+    plan, program = works[0].plan, works[0].program
+    readable = [path for work in works for path in (work.path, work.clean)]
+    spill, limit_s = works[0].folder, plan.pipeline.limits.timeout_minutes * 60
+    with locked_session(readable=readable, spill=spill, timeout_s=limit_s) as connection:
+        gathering = Gathering(connection, program)
+        passes = [
+            work.read(partial(work.gathered, gathering, connection), into)
+            for work, into in zip(works, rejects, strict=True)
+        ]
+        gathering.carry_out()
+        done = {}
+        for work, into, took in zip(works, rejects, passes, strict=True):
+            written = sink.write(plan, work.batch, gathering.records(work.batch.number))
+            done[work.batch.number] = work.settled(replace(took, written=written), into)
     return done
 
 
-def _transformed(
-    plan: Plan, batch: Batch, *, source: Source, sink: BatchSink, work: ObjectStore, progress: Progress
-) -> Transformed:
-    if batch.records == 0 and not batch.suspect:
-        return Transformed(written=sink.write(plan, batch, ()))  # an empty batch is there, too
-    with (
-        source.local(batch.object, plan.dialect.encoding) as path,
-        TemporaryDirectory(prefix="etlplus-") as folder,
-        parser() as sql,
-    ):
-        program = compile_program(plan.pipeline, plan.fields, plan.columns, sql, plan.unwanted)
-        work_on = _Work(plan, batch, program, path=path, folder=Path(folder), sink=sink, progress=progress)
-        with work.writing(rejects_key(plan.run_id, batch.number)) as rejects:
-            if not batch.suspect:
-                try:
-                    return work_on.strictly(rejects)
-                except NotStrict:
-                    progress.total(batch.records)
-            return work_on.screened(rejects)
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One look at a batch's records: where they lie, how they are read, how many there must be."""
+
+    path: Path
+    numbers: Callable[[int, int], pa.Array]
+    expected: int
+    new_line: str
+    longest_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """What a pass over a batch left: the fates of its records, how many the sink took, how many screening refused."""
+
+    fates: Fates
+    written: int = 0
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class _Work:
-    """The work on one batch, in either of its two ways."""
+    """The work on one batch, whose object is at ``path``; what is temporary goes into ``folder``.
 
-    def __init__(
-        self,
-        plan: Plan,
-        batch: Batch,
-        program: Program,
-        *,
-        path: Path,
-        folder: Path,
-        sink: BatchSink,
-        progress: Progress,
-    ) -> None:
-        self._plan, self._batch, self._program = plan, batch, program
-        self._path, self._folder, self._sink, self._progress = path, folder, sink, progress
+    ``hidden`` are the fields that no reject may show; None: perhaps any.
+    """
 
-    def strictly(self, rejects: IO[bytes]) -> Transformed:
-        """Read the object as it is.
+    plan: Plan
+    batch: Batch
+    program: Program
+    path: Path
+    folder: Path
+    progress: Progress
+    hidden: frozenset[int] | None
 
-        Raises:
-            NotStrict: if the engine refuses it or counts other records than extract did; nothing was kept.
+    @property
+    def clean(self) -> Path:
+        """Where a screened copy of the object goes."""
+        return self.folder / f"clean{self.batch.number}"
+
+    def read(self, carry: Callable[[_Look, Fates], int], rejects: IO[bytes]) -> _Pass:
+        """Look at the object as it is; if the engine refuses it, or counts otherwise, screen it and look again.
+
+        ``carry`` takes the records of a look and returns how many were written; when it raises, none was.
         """
-        fates = Fates(self._program.causes)
-        longest = min(STRICT_RECORD_BYTES, self._plan.pipeline.limits.max_record_mb * 1024**2)
-        written = self._pass(
-            self._path,
-            fates,
-            self._batch.records,
-            numbers=counted,
-            new_line=self._batch.new_line,
-            longest=longest,
-        )
-        self._keep(fates, rejects)
-        return self._outcome(fates, written)
+        if not self.batch.suspect:
+            longest = min(STRICT_RECORD_BYTES, self.plan.pipeline.limits.max_record_mb * 1024**2)
+            look = _Look(self.path, counted, self.batch.records, self.batch.new_line, longest)
+            fates = Fates(self.program.causes)
+            try:
+                return _Pass(fates, carry(look, fates))
+            except NotStrict:
+                self.progress.total(self.batch.records)
+        return self._screened(carry, rejects)
 
-    def screened(self, rejects: IO[bytes]) -> Transformed:
-        """Screen the object, then read the clean copy."""
-        clean = self._folder / "clean"
-        limit = self._plan.pipeline.limits.max_record_mb * 1024**2
+    def _screened(self, carry: Callable[[_Look, Fates], int], rejects: IO[bytes]) -> _Pass:
+        limit = self.plan.pipeline.limits.max_record_mb * 1024**2
         refused = 0
 
         def refuse(refusal: Refusal) -> None:
@@ -111,60 +167,73 @@ class _Work:
             refused += 1
             reason = Reason("structure", f"the record {refusal.reason}")
             place = (refusal.record, refusal.start, refusal.end)
-            rejects.write(Reject(self._batch.number, self._batch.object.uri, *place, refusal.raw, (reason,)).to_line())
+            raw = self._veiled(refusal.raw)
+            rejects.write(Reject(self.batch.number, self.batch.object.uri, *place, raw, (reason,)).to_line())
 
-        found = screen(self._path, self._plan.dialect, len(self._plan.fields), clean, refuse, max_record_bytes=limit)
-        fates = Fates(self._program.causes)
+        found = screen(self.path, self.plan.dialect, len(self.plan.fields), self.clean, refuse, max_record_bytes=limit)
         longest = max(STRICT_RECORD_BYTES, found.longest + 1024)
-        numbers = _numbered(found.numbers)
+        fates = Fates(self.program.causes)
         try:
-            if found.kept:
-                written = self._pass(clean, fates, found.kept, numbers=numbers, longest=longest)
-            else:
-                written = self._sink.write(self._plan, self._batch, ())  # an empty batch is there, too
+            written = carry(_Look(self.clean, _numbered(found.numbers), found.kept, "\n", longest), fates)
         except NotStrict as error:
-            raise BrokenLaw(f"{self._batch.object.uri}: the engine refuses what was screened: {error}") from error
-        fates.refuse(refused)
-        self._keep(fates, rejects)
-        return self._outcome(fates, written)
+            raise BrokenLaw(f"{self.batch.object.uri}: the engine refuses what was screened: {error}") from error
+        return _Pass(fates, written, refused)
 
-    def _pass(
-        self,
-        path: Path,
-        fates: Fates,
-        expected: int,
-        *,
-        numbers: Callable[[int, int], pa.Array],
-        new_line: str = "\n",
-        longest: int = STRICT_RECORD_BYTES,
-    ) -> int:
-        limit_s = self._plan.pipeline.limits.timeout_minutes * 60
-        with locked_session(readable=path, spill=self._folder, timeout_s=limit_s) as connection:
-            open_input(
-                connection,
-                path,
-                self._plan.dialect,
-                len(self._plan.fields),
-                new_line=new_line,
-                longest_bytes=longest,
-            )
-            records = run_stream(connection, self._program, fates, numbers=numbers, advance=self._progress.advance)
-            return self._sink.write(self._plan, self._batch, _all_read(records, fates, expected))
+    def streamed(self, sink: BatchSink, look: _Look, fates: Fates) -> int:
+        """Carry the records of a look into the sink, as they come."""
+        if not look.expected:
+            return sink.write(self.plan, self.batch, ())  # an empty batch is there, too
+        limit_s = self.plan.pipeline.limits.timeout_minutes * 60
+        with locked_session(readable=[look.path], spill=self.folder, timeout_s=limit_s) as connection:
+            self._open(connection, look)
+            records = run_stream(connection, self.program, fates, numbers=look.numbers, advance=self.progress.advance)
+            return sink.write(self.plan, self.batch, _all_read(records, fates, look.expected))
+
+    def gathered(self, gathering: Gathering, connection: duckdb.DuckDBPyConnection, look: _Look, fates: Fates) -> int:
+        """Carry the records of a look into the gathering; none is written yet."""
+        gathering.begin(self.batch.number, fates, look.numbers)
+        found = 0
+        if look.expected:
+            self._open(connection, look)
+            found = gathering.take(self.batch.number)
+        _check_read(found, look.expected)
+        self.progress.advance(found)
+        return 0
+
+    def _open(self, connection: duckdb.DuckDBPyConnection, look: _Look) -> None:
+        fields = len(self.plan.fields)
+        open_input(
+            connection,
+            look.path,
+            self.plan.dialect,
+            fields,
+            new_line=look.new_line,
+            longest_bytes=look.longest_bytes,
+        )
+
+    def settled(self, took: _Pass, rejects: IO[bytes]) -> Transformed:
+        """Keep the rejects of a pass, and say what was done."""
+        took.fates.refuse(took.refused)
+        self._keep(took.fates, rejects)
+        return self._outcome(took.fates, took.written)
 
     def _keep(self, fates: Fates, rejects: IO[bytes]) -> None:
         """Find the bytes of the rejected records and write them down; only when there are any."""
-        batch, uri = self._batch.number, self._batch.object.uri
+        batch, uri = self.batch.number, self.batch.object.uri
         if fates.rejected:
-            found = locate(self._path, self._plan.dialect, len(self._plan.fields), fates.rejected)
+            found = locate(self.path, self.plan.dialect, len(self.plan.fields), fates.rejected)
             for place, code in zip(found, fates.codes, strict=True):
                 reasons = fates.reasons(code)
                 found_at = (place.record, place.start, place.end)
-                rejects.write(Reject(batch, uri, *found_at, place.raw, reasons).to_line())
-        for values, code in fates.late:
-            rejects.write(Reject(batch, uri, None, None, None, values.encode(), fates.reasons(code)).to_line())
+                rejects.write(Reject(batch, uri, *found_at, self._veiled(place.raw), reasons).to_line())
+        for values, code, record in fates.late:
+            rejects.write(Reject(batch, uri, record, None, None, values.encode(), fates.reasons(code)).to_line())
+
+    def _veiled(self, raw: bytes) -> bytes:
+        return veiled(raw, self.plan.dialect, len(self.plan.fields), self.hidden)
 
     def _outcome(self, fates: Fates, written: int) -> Transformed:
-        failing = {reason.key for reason in self._program.causes if reason.severity is Severity.FAIL}
+        failing = {reason.key for reason in self.program.causes if reason.severity is Severity.FAIL}
         return Transformed(
             counts=fates.counts(),
             written=written,
@@ -177,8 +246,12 @@ class _Work:
 def _all_read(records: Iterator[pa.RecordBatch], fates: Fates, expected: int) -> Iterator[pa.RecordBatch]:
     """Pass the records on; at their end, the engine must have read as many as were counted."""
     yield from records
-    if fates.read != expected:
-        raise NotStrict(f"the engine read {fates.read:,} records, {expected:,} were counted")
+    _check_read(fates.read, expected)
+
+
+def _check_read(found: int, expected: int) -> None:
+    if found != expected:
+        raise NotStrict(f"the engine read {found:,} records, {expected:,} were counted")
 
 
 def _numbered(numbers: Numbers) -> Callable[[int, int], pa.Array]:

@@ -8,12 +8,12 @@ from chalicelib.core.pipeline import Sql
 from chalicelib.core.reject import Reason
 from chalicelib.ports import SqlParser
 from chalicelib.relations.binding import bound
-from chalicelib.relations.expression import Tree, nodes, one_select, wide_parts
+from chalicelib.relations.expression import one_select, text_of, wide_parts
+from chalicelib.relations.gathered import Effect, Gathered
 from chalicelib.relations.names import distinct, known
 from chalicelib.relations.relation import Broken, Column, Relation, failed, quoted, value_of
+from chalicelib.relations.tree import Tree, nodes
 from chalicelib.transforms.filter import apply_filter
-
-_OTHER_TABLES = {"TABLE_FUNCTION": "calls a table function", "SHOW_REF": "describes a table"}
 
 
 def looks_at_the_whole_run(step: Sql, parser: SqlParser, place: str) -> bool:
@@ -25,8 +25,7 @@ def looks_at_the_whole_run(step: Sql, parser: SqlParser, place: str) -> bool:
     node = one_select(step.sql, parser, place)
     tables = {_table(t) for t in nodes(node) if t.get("type") == "BASE_TABLE"}
     ctes = {str(entry["key"]).lower() for entry in _ctes(node)}
-    faults = [fault for t in nodes(node) for kind, fault in _OTHER_TABLES.items() if t.get("type") == kind]
-    faults += [f"reads {table}" for table in sorted(tables - ctes - {"input"})]
+    faults = [f"reads {table}" for table in sorted(tables - ctes - {"input"})]
     if "input" not in tables:
         faults.append("does not read input")
     if faults:
@@ -36,10 +35,10 @@ def looks_at_the_whole_run(step: Sql, parser: SqlParser, place: str) -> bool:
     return not _is_plain(node) or bool(wide_parts(node, parser.aggregates()))
 
 
-def over_input(step: Sql, parser: SqlParser, place: str, source: str) -> str:
-    """The query with the SELECT ``source`` as its ``input``, written anew from its tree: one statement, no comments."""
+def gather_sql(step: Sql, relation: Relation, parser: SqlParser, place: str) -> Gathered:
+    """Compile a query of run scope: what it returns takes the place of all records."""
     query = parser.text(one_select(step.sql, parser, place))
-    return f'WITH "input" AS ({source}) SELECT * FROM (\n{query}\n)'
+    return Gathered(relation, f"SELECT * FROM (\n{query}\n)", Effect.MAKES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +59,10 @@ def compile_sql(step: Sql, relation: Relation, parser: SqlParser, place: str) ->
     node = _unqualified(one_select(step.sql, parser, place))
     outputs = [output for item in node["select_list"] for output in _outputs(item, relation, parser, place)]
     distinct([output.name for output in outputs], place)
-    bound(over_input(step, parser, place, visible), relation.names, parser, place)
+    query = parser.text(one_select(step.sql, parser, place))
+    bound(f'WITH "input" AS ({visible}) SELECT * FROM (\n{query}\n)', relation.names, parser, place)
     if node["where_clause"]:
-        condition = _sql_of(node["where_clause"], parser)
+        condition = text_of(node["where_clause"], parser)
         relation = apply_filter(f"({condition})", condition, relation, parser, place)
     tried = {output.name: f"_etl_try_{i}" for i, output in enumerate(outputs) if output.sql}
     level = relation.compute([(tried[o.name], o.sql, place) for o in outputs if o.sql], parser)
@@ -90,7 +90,7 @@ def _outputs(item: Tree, relation: Relation, parser: SqlParser, place: str) -> l
     if item["class"] == "COLUMN_REF" and len(item["column_names"]) == 1:
         (name,) = known(map(str, item["column_names"]), relation.names, place)
         return [_Output(str(item["alias"] or name), column=name)]
-    shown = _sql_of(item, parser)
+    shown = text_of(item, parser)
     if not item["alias"]:
         raise InvalidPipeline(f"{place}: {shown} has no name; give it one with AS")
     return [_Output(str(item["alias"]), sql=f"({shown})")]
@@ -100,7 +100,7 @@ def _star(item: Tree, relation: Relation, parser: SqlParser, place: str) -> list
     if item["columns"] or item["expr"] or item["rename_list"] or item["qualified_exclude_list"]:
         raise InvalidPipeline(f"{place}: COLUMNS(...) and RENAME are not supported; name the columns")
     excluded = known(map(str, item["exclude_list"]), relation.names, place)
-    replaced = {str(r["key"]): f"({_sql_of(r['value'], parser)})" for r in item["replace_list"]}
+    replaced = {str(r["key"]): f"({text_of(r['value'], parser)})" for r in item["replace_list"]}
     known(replaced, relation.names, place)
     return [
         _Output(name, sql=replaced[name]) if name in replaced else _Output(name, column=name)
@@ -117,11 +117,6 @@ def _unqualified(node: Tree) -> Tree:
         if names and len(names) > 1 and str(names[0]).lower() == alias:
             item["column_names"] = names[1:]
     return node
-
-
-def _sql_of(item: Tree, parser: SqlParser) -> str:
-    """The SQL of one expression's tree."""
-    return parser.text({**_BARE, "select_list": [{**item, "alias": ""}]}).removeprefix("SELECT ")
 
 
 def _is_plain(node: Tree) -> bool:
@@ -146,16 +141,3 @@ def _ctes(node: Any) -> list[Tree]:
 
 
 _TABLE_PARTS = ("sample", "column_name_alias", "at_clause")
-_BARE: Tree = {
-    "type": "SELECT_NODE",
-    "modifiers": [],
-    "cte_map": {"map": []},
-    "from_table": {"type": "EMPTY", "alias": "", "sample": None},
-    "where_clause": None,
-    "group_expressions": [],
-    "group_sets": [],
-    "aggregate_handling": "STANDARD_HANDLING",
-    "having": None,
-    "sample": None,
-    "qualify": None,
-}

@@ -53,6 +53,7 @@ source: {type: file, path: orders.csv}
 target: {type: postgres, table: orders}
 """
 
+STEPS = "trim, rename, cast, derive, filter, deduplicate, split, aggregate, pivot, unpivot, mask, hash, sql"
 TYPES = f"supported: {', '.join(SUPPORTED)}"
 
 
@@ -127,16 +128,32 @@ MISTAKES = [  # written, instead of it, and what is said
     ("%Y-%m-%d", "%Q", ('11:43: columns.ordered_at.format: "%Q %H:%M:%S" has the unknown directive "%Q"; '
      "a plain percent is %%")),
     ("- trim", "- trimm", '13:5: transforms[0].trimm: unknown step; did you mean "trim"?'),
-    ("- trim", "- dedupe", "13:5: transforms[0].dedupe: unknown step; allowed: trim, rename, derive, filter, sql"),
+    ("- trim", "- upsert", f"13:5: transforms[0].upsert: unknown step; allowed: {STEPS}"),
+    ("- trim", "- dedupe", '13:5: transforms[0].dedupe: unknown step; did you mean "deduplicate"?'),
     ('trim: "*"', "trim: amount",
      '13:11: transforms[0].trim: "amount" is not allowed; write "*" or a list: [amount]'),
     ('trim: "*"', "trim: []",
      "13:11: transforms[0].trim: nothing is listed here; give at least one, or remove the key"),
     ('trim: "*"', "trim: [a, a]", '13:11: transforms[0].trim: "a" is given twice; keep one'),
     ('trim: "*"', "{trim: a, sql: b}", ("13:5: transforms[0]: a step has one key, this one has 2; "
-     "write each as a step of its own; steps: trim, rename, derive, filter, sql")),
+     f"write each as a step of its own; steps: {STEPS}")),
     ('trim: "*"', "trim", ('13:5: transforms[0]: expected a step, found the text "trim"; '
-     "write one of trim, rename, derive, filter, sql: value")),
+     f"write one of {STEPS}: value")),
+    ('trim: "*"', "mask: {a: redcat}",
+     '13:15: transforms[0].mask.a: "redcat" is no way to mask; did you mean "redact"?'),
+    ('trim: "*"', "mask: {a: keep_lst 4}",
+     '13:15: transforms[0].mask.a: "keep_lst 4" is no way to mask; did you mean "keep_last 4"?'),
+    ('trim: "*"', "cast: {a: bigit}",
+     f'13:15: transforms[0].cast.a: unknown type "bigit"; did you mean "bigint"? {TYPES}'),
+    ('trim: "*"', "deduplicate: {column: [a]}",
+     '13:19: transforms[0].deduplicate.column: unknown key; did you mean "columns"?'),
+    ('trim: "*"', "deduplicate: {columns: [a], keep: lst}",
+     '13:39: transforms[0].deduplicate.keep: "lst" is not allowed; did you mean "last"?'),
+    ('trim: "*"', 'split: {column: a, by: ""}',
+     ('13:28: transforms[0].split.by: the separator is empty; '
+      'write the text between the parts, such as ","')),
+    ('trim: "*"', "pivot: {by: [a], column: b, values: {x: v, y: v}, take: max(c)}",
+     '13:41: transforms[0].pivot.values: "x" and "y" both stand for "v"; keep one'),
     ("customer: customer_name", "customer: amount",
      '14:24: transforms[1].rename.customer: "customer" is renamed to "amount", which exists; choose another name'),
     ("customer: customer_name", "customer: _etl_x",

@@ -282,3 +282,25 @@ def test_wildcards_of_a_key_stand_within_a_folder_and_two_stars_across(pattern, 
     source = S3Source(type="s3", uri=f"s3://landing/{pattern}")
     assert (takes, False) == (source.takes("landing", key), source.takes("other", key))
     assert "orders/" == source.prefix[:7]
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        ({"deduplicate": {"columns": ["a"], "order_by": ["b", "a"]}},
+         '"a" is equal in all records that are one, so it orders nothing; remove it here'),
+        ({"aggregate": {"by": ["a"], "take": {"a": "max(b)"}}},
+         '"a" is a column of by, too; choose another name'),
+        ({"pivot": {"by": ["a"], "column": "a", "values": {"x": "1"}, "take": "max(b)"}},
+         '"a" becomes columns, it cannot group; remove it from by'),
+        ({"pivot": {"by": ["a"], "column": "b", "values": {"a": "1"}, "take": "max(b)"}},
+         '"a" is a column of by, too; choose another name'),
+        ({"unpivot": {"columns": ["a"], "name": "n", "value": "n"}}, 'name and value are both "n"; choose two names'),
+        ({"split": {"column": "a", "by": ",", "loose": True}},
+         "loose says how parts fit into columns, and there is no into; remove it"),
+        ({"split": {"column": "a", "by": ",", "into": ["b"]}},
+         "one column takes no two parts; name two or more, or remove into"),
+    ],
+)  # fmt: skip
+def test_a_step_that_cannot_work_is_refused(step, expected):
+    assert faults(transforms=[step]) == [expected]

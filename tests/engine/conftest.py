@@ -1,6 +1,6 @@
 """The engine, whole: from the bytes of an object to the kept records and the fates of all others."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,8 @@ from chalicelib.core.reject import Reason
 from chalicelib.core.types import ColumnType
 from chalicelib.engine.casts import made_type
 from chalicelib.engine.fates import Fates
-from chalicelib.engine.program import compile_program, compile_steps
+from chalicelib.engine.gathering import Gathering
+from chalicelib.engine.program import Program, compile_program, compile_steps
 from chalicelib.engine.session import Parser, locked_session, parser
 from chalicelib.engine.stream import counted, open_input, stream
 
@@ -104,15 +105,25 @@ def run(tmp_path: Path) -> Run:
             columns = dict.fromkeys(data.decode().splitlines()[0].split(","), "text")
         program = compiled(columns, *fragment, **more)
         fates = Fates(program.causes)
-        with locked_session(readable=path, spill=tmp_path, timeout_s=timeout_s) as connection:
+        with locked_session(readable=[path], spill=tmp_path, timeout_s=timeout_s) as connection:
             new_line = "\r\n" if data.endswith(b"\r\n") else "\n"
             read = dialect or Dialect()
             open_input(connection, path, read, len(columns), new_line=new_line, longest_bytes=MAX_BYTES)
-            batches = stream(connection, program, fates, numbers=counted)
+            batches = (
+                stream(connection, program, fates) if not program.gathers else _gathered(connection, program, fates)
+            )
             kept = [record for batch in batches for record in batch.to_pylist()]
         return Ran(kept, fates)
 
     return engine
+
+
+def _gathered(connection: Any, program: Program, fates: Fates) -> Iterator[Any]:
+    gathering = Gathering(connection, program)
+    gathering.begin(1, fates, counted)
+    gathering.take(1)
+    gathering.carry_out()
+    return gathering.records(1)
 
 
 def _pipeline(**fragment: Any) -> Pipeline:

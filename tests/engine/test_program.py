@@ -250,7 +250,7 @@ def test_steps_and_rules_around_a_query_over_the_run_see_what_is_there(run):
     ran = run(data, AB, steps, rules)
     assert ran.kept == [{"b": "7", "total": 1, "t": 7, "_etl_line": None}]
     assert (ran.rejects, ran.fates.filtered) == ({3: ["type:a"]}, 1)
-    late = [(json.loads(values), [r.rule for r in ran.fates.reasons(code)]) for values, code in ran.fates.late]
+    late = [(json.loads(values), [r.rule for r in ran.fates.reasons(code)]) for values, code, _ in ran.fates.late]
     assert late == [
         ({"b": "x", "total": 3, "t": None}, ["derive"]),
         ({"b": "8", "total": 30, "t": 8}, ["filter"]),

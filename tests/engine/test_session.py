@@ -17,7 +17,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def session(folder):
-    with locked_session(readable=folder / "it's.csv", spill=folder / "spill") as connection:
+    with locked_session(readable=[folder / "it's.csv"], spill=folder / "spill") as connection:
         yield connection
 
 

@@ -20,7 +20,7 @@ NO_AMONT = 'there is no column "amont" at this point; did you mean "amount"?'
 TWICE = "rename one of them, or leave it out"
 CASE = f'the columns "amount" and "Amount" differ in case only, and would be taken for one; {TWICE}'
 WIDE = "the aggregate sum looks at more than one record; put it into a sql step"
-ANEW = "a function in it answers anew each time, as random() and error() do, so a second attempt could differ"
+ANEW = "random answers anew each time, or of more than its arguments, so a second attempt could differ"
 
 
 @pytest.mark.parametrize(
@@ -118,3 +118,62 @@ def test_a_query_reads_its_input_and_nothing_else(run, text):
 def test_names_that_the_engine_takes_for_one_are_refused(run):
     with pytest.raises(InvalidPipeline, match=r'^columns: the columns "Id" and "ID" differ in case only'):
         run(b"Id,ID\n1,2\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("getenv('HOME')", "getenv is no function that may be called here; "),
+        ("uper(b)", 'uper is no function that may be called here; did you mean "upper"?'),
+        ("current_setting('x')", "current_setting answers anew each time, or of more than its arguments"),
+        ("now()", "now answers anew each time, or of more than its arguments"),
+        ("pg_typeof(a)", "pg_typeof is no function that may be called here"),
+        ("version()", "version is no function that may be called here"),
+        ("main.upper(b)", "upper is no function that may be called here"),
+        ("write_log(b)", "write_log answers anew each time"),
+        ("read_csv(b)", "read_csv is no function that may be called here"),
+        ("$1", "the query has a parameter"),
+    ],
+)
+@pytest.mark.parametrize("step", ["derive", "filter", "sql", "aggregate"])
+def test_a_function_that_does_more_than_compute_is_refused_with_its_place(run, text, told, step):
+    written = {
+        "derive": ({"c": text}, "derive.c"),
+        "filter": (f"{text} is null", "filter"),
+        "sql": (f"select {text} as c from input where a in (select max(a) from input)", "sql"),
+        "aggregate": ({"take": {"c": f"max({text})"}}, "aggregate.take.c"),
+    }
+    document, place = written[step]
+    assert refusal(run, {step: document}).startswith(f"transforms[0].{place}: {told}")
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("select * from read_csv('/etc/passwd')", "the query calls a table function"),
+        ("select a from input where a in (select * from glob('*'))", "the query calls a table function"),
+        ("select * from (describe input), input", "the query describes a table"),
+        ("select * from (values (1)) v, input", "the query lists values"),
+        ("with recursive r as (select 1 as a union all select a + 1 from r) select r.a from r, input",
+         "the query is recursive"),
+        ("pivot input on b using max(a)", "this is no SELECT"),
+        ("select * from (pivot input on b in ('x') using max(a))", "the query pivots; there are the steps pivot"),
+        ("select a from input where a = (select max(a) from other)", "the query reads other"),
+    ],
+)  # fmt: skip
+def test_a_query_that_reads_other_things_is_refused_with_its_place(run, sql, told):
+    assert refusal(run, {"sql": sql}).startswith(f"transforms[0].sql: {told}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "coalesce(b, 'x') || upper(b)", "case when a > 1 then 2 else a end", "a between 1 and 2 and not (b like 'x%')",
+        "list_transform([a, 2], lambda x: x + 1)[1]", "struct_pack(x := a).x", "extract(year from date '2024-01-01')",
+        "cast(b as varchar) in ('x', 'y')", "split_part(b, ',', 1)", "nullif(b, 'x')", "b collate nocase = 'X'",
+        "date_trunc('day', timestamp '2024-01-01 01:00:00')", "regexp_replace(b, 'x', 'y')", "try_cast(b as int)",
+        "a is distinct from 5", "if(a > 1, 1, 2)", "b ~ 'x'", "strftime(date '2024-01-01', '%Y')",
+    ],
+)  # fmt: skip
+def test_an_expression_that_only_computes_is_taken(run, text):
+    assert [1, 2] == run(b"a,b\n1,x\n2,y\n", AB, [{"derive": {"c": text}}]).lines

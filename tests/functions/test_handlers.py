@@ -138,7 +138,7 @@ def test_a_defect_is_fatal_and_a_batchs_failure_is_kept_for_record(cloud):
     caught = {"Error": "States.ExceedToleratedFailureThreshold", "Cause": "one failed"}
     assert "failed" == call(functions.record, run_id=run_id, failure=caught)["status"]
     failure = cloud.remote.run(run_id)["failure"]
-    assert ("transform", True) == (failure["stage"], "IndexError" in failure["message"])
+    assert ("transform", True) == (failure["stage"], "KeyError" in failure["message"])
 
 
 def test_a_run_that_has_ended_is_not_planned_again(cloud):

@@ -19,6 +19,7 @@ from chalicelib.stages.transform import transform
 from chalicelib.targets.postgres import PostgresTarget
 
 ROWS = b"id,name,amount,at\n1,one,1.50,2024-01-05\nx,two,2,2024-01-06\n3,,30.25,2024-01-07\n"
+RULES = [{"check": "unique", "columns": ["at"], "severity": "warn"}, {"check": "row_count", "max": 9}]
 KINDS = {"id": "bigint", "name": "text", "amount": "numeric", "at": "timestamptz"}
 
 
@@ -33,10 +34,9 @@ def stages(database, tmp_path):
     for name in ("a", "b"):
         (tmp_path / f"{name}.csv").write_bytes(ROWS.replace(b"one", name.encode()))
     work = DiskStore(tmp_path / "work")
-    rules = [{"check": "unique", "columns": ["at"], "severity": "warn"}, {"check": "row_count", "max": 9}]
-    document = pipeline(tmp_path / "*.csv", columns=KINDS, rules=rules)
 
     class Stages:
+        document = pipeline(tmp_path / "*.csv", columns=KINDS, rules=RULES)
         source = FileSource(str(tmp_path / "*.csv"), work=tmp_path)
 
         def target(self):
@@ -44,20 +44,20 @@ def stages(database, tmp_path):
 
         def plan(self, run_id):
             target = self.target()
-            planned = plan(run_id, document, source=self.source, target=target)
+            planned = plan(run_id, self.document, source=self.source, target=target)
             target.close()
             return travelled(planned)
 
         def extract(self, planned: Plan) -> Manifest:
             return travelled(extract(planned, source=self.source))
 
-        def transform(self, planned, batch):
+        def transform(self, planned, *batches):
             sink, source = ParquetSink(work), self.source
-            return transform(planned, batch, source=source, sink=sink, work=work, progress=Silent())
+            return transform(planned, *batches, source=source, sink=sink, work=work, progress=Silent())
 
-        def load(self, planned, batch):
+        def load(self, planned, *batches):
             target = self.target()
-            rows = load(planned, batch, work=work, target=target)
+            rows = load(planned, *batches, work=work, target=target)
             target.close()
             return rows
 
@@ -118,3 +118,17 @@ def test_a_batch_that_staging_lost_is_noticed_and_loaded_again(stages, database)
     for batch in manifest.batches:
         stages.load(planned, batch)
     assert stages.publish(planned, manifest).counts.loaded == 4
+
+
+def test_a_step_over_the_whole_run_makes_its_batches_one_group_that_keeps_its_objects(stages, database):
+    steps = [{"deduplicate": {"columns": ["id"], "keep": "first"}}]
+    stages.document = pipeline("*.csv", columns=KINDS, transforms=steps)
+    planned = stages.plan(RUN)
+    manifest = stages.extract(planned)
+    ((first, second),) = manifest.groups
+    for _ in range(2):
+        assert stages.transform(planned, first, second).written == 2
+        assert stages.load(planned, first, second) == 2
+    counts = stages.publish(planned, manifest).counts
+    assert (6, 2, 2, 2) == (counts.read, counts.loaded, counts.deduplicated, counts.rejected)
+    assert [[1, "a", 1], [3, None, 3]] == query(database, "SELECT id, name, _etl_line FROM t ORDER BY _etl_line")

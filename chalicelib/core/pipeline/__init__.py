@@ -40,14 +40,31 @@ from chalicelib.core.pipeline.rules import (
     rule_keys,
 )
 from chalicelib.core.pipeline.source import CsvFormat, FileSource, S3Source, Source
-from chalicelib.core.pipeline.steps import Derive, Filter, Rename, Sql, Step, Trim, rename_faults
+from chalicelib.core.pipeline.steps import (
+    Aggregate,
+    Cast,
+    Deduplicate,
+    Derive,
+    Filter,
+    Hash,
+    Mask,
+    Pivot,
+    Rename,
+    Split,
+    Sql,
+    Step,
+    Trim,
+    Unpivot,
+)
+from chalicelib.core.pipeline.steps.names import rename_faults
 from chalicelib.core.pipeline.target import HISTORY, Keep, Target
 
 __all__ = [
-    "HISTORY", "Column", "Contract", "CsvFormat", "DateOrder", "Derive", "Expr", "FileSource", "Filter", "ForeignKey",
-    "Freshness", "In", "Keep", "Length", "Limits", "Mean", "MeasuredRule", "NotNull", "ObjectTrigger", "Parallel",
-    "Pipeline", "Range", "RecordRule", "Regex", "RejectRatio", "Rename", "RowCount", "Rule", "RunRule", "S3Source",
-    "Source", "Sql", "StagedRule", "Step", "Sum", "Target", "Trim", "Unique", "json_schema", "rule_keys",
+    "HISTORY", "Aggregate", "Cast", "Column", "Contract", "CsvFormat", "DateOrder", "Deduplicate", "Derive", "Expr",
+    "FileSource", "Filter", "ForeignKey", "Freshness", "Hash", "In", "Keep", "Length", "Limits", "Mask", "Mean",
+    "MeasuredRule", "NotNull", "ObjectTrigger", "Parallel", "Pipeline", "Pivot", "Range", "RecordRule", "Regex",
+    "RejectRatio", "Rename", "RowCount", "Rule", "RunRule", "S3Source", "Source", "Split", "Sql", "StagedRule", "Step",
+    "Sum", "Target", "Trim", "Unique", "Unpivot", "json_schema", "rule_keys",
 ]  # fmt: skip
 
 _MAX_COLUMNS = 1_600  # PostgreSQL's own limit

@@ -19,5 +19,6 @@ from chalicelib.engine.records.locate import Located, locate
 from chalicelib.engine.records.numbers import Numbers
 from chalicelib.engine.records.screen import Refusal, Screened, screen
 from chalicelib.engine.records.tally import sha256, tally
+from chalicelib.engine.records.veil import veiled
 
-__all__ = ["Located", "Numbers", "Refusal", "Screened", "locate", "screen", "sha256", "tally"]
+__all__ = ["Located", "Numbers", "Refusal", "Screened", "locate", "screen", "sha256", "tally", "veiled"]

@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib.core.types import ColumnType
-from chalicelib.engine.fitting import fitting
+from chalicelib.engine.sampled import fitting
 
 
 @pytest.mark.parametrize(

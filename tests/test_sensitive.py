@@ -1,0 +1,71 @@
+"""What a document masks or hashes is nowhere else in clear: not in rejects, not in the words of an error."""
+
+import pytest
+from making import Silent, pipeline, places
+
+from chalicelib.bootstrap.local import run_in_process, run_log
+from chalicelib.core.dialect import Dialect
+from chalicelib.core.pipeline.steps.sensitive import sensitive_fields
+from chalicelib.engine.records import veiled
+
+LENIENT = [{"check": "reject_ratio", "max": 1.0}]
+
+
+@pytest.mark.parametrize(
+    ("steps", "hidden"),
+    [
+        ([], []),
+        ([{"mask": {"b": "redact"}}], [1]),
+        ([{"rename": {"a": "x", "b": "a"}}, {"hash": {"columns": ["a"]}}], [1]),
+        ([{"rename": {"a": "b", "b": "a"}}, {"hash": {"columns": ["a"]}}, {"mask": {"b": "clear"}}], [0, 1]),
+        ([{"derive": {"d": "upper(a)"}}, {"mask": {"d": "redact"}}], None),
+    ],
+)
+def test_what_is_hidden_is_followed_to_its_field(steps, hidden):
+    found = sensitive_fields(pipeline(transforms=steps).transforms, ["a", "b", "c"])
+    assert (None if hidden is None else frozenset(hidden)) == found
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        (b"1,secret,c", b"1,***,c"),
+        (b'"x ""y""","sec,ret",c', b'"x ""y""",***,c'),
+        (b'1,"sec\r\nret",c', b"1,***,c"),
+        (b"1,secret", b""),
+        (b"1,secret,c,d", b""),
+        (b'1,"secret', b""),
+        (b"1,se\rcret,c", b""),
+    ],
+)
+def test_a_field_is_hidden_or_the_whole_record_is(raw, shown):
+    assert shown == veiled(raw, Dialect(), 3, {1})
+    assert (raw, b"") == (veiled(raw, Dialect(), 3, ()), veiled(raw, Dialect(), 3, None))
+
+
+DATA = b'id,card\n1,secret1\nx,"secret,2"\ny,secret3,z\n4\n5,secret5\n'
+
+
+@pytest.mark.parametrize(
+    ("steps", "status"),
+    [
+        ([{"mask": {"card": "redact"}}], "succeeded"),
+        ([{"rename": {"card": "no"}}, {"hash": {"columns": ["no"]}}], "succeeded"),
+        ([{"split": {"column": "card", "by": "5"}}, {"derive": {"n": "card::int"}}, {"hash": {"columns": ["card"]}}],
+         "succeeded"),
+        ([{"sql": "select max(card) as card from input"}, {"derive": {"n": "card::int"}},
+          {"sql": "select max(card) as card from input"}, {"mask": {"card": "redact"}}], "succeeded"),
+        ([{"sql": "select max(card::int) as card from input"}, {"mask": {"card": "clear"}}], "failed"),
+    ],
+)  # fmt: skip
+def test_no_reject_and_no_error_shows_what_is_hidden(database, tmp_path, steps, status):
+    path = tmp_path / "f.csv"
+    path.write_bytes(DATA)
+    document = pipeline(path, columns={"id": "bigint", "card": "text"}, transforms=steps, rules=LENIENT)
+    run = run_in_process(document, places(database, database, tmp_path), Silent())
+    assert (status, 5 if status == "succeeded" else 0) == (run.status, run.counts.read), run.failure
+    with run_log(database) as log:
+        rejects = log.rejects(run.run_id, limit=100)
+    assert "secret" not in repr([rejects, run])
+    if status == "succeeded":
+        assert b"x,***" in [each.raw for each in rejects]
