@@ -419,7 +419,7 @@ def test_rules_shows_what_each_run_counted_newest_first(etlplus):
     document = etlplus.file("ruled.yaml", RULES.encode())
     for content in (b"id\n1\n2\n9\n", b"id\n3\n3\n1\n4\n"):
         told = etlplus("load", etlplus.file(content=content), "--pipeline", document).stdout
-    assert "read 4, loaded 2, filtered 0, rejected 0, late 2" in told
+    assert "read 4, loaded 2, filtered 0, rejected 2" in told
     assert "id is in public.ruled already" in told
     found = etlplus.json("rules", "ruled")
     assert [
