@@ -1,5 +1,7 @@
 """Rules that need the whole run, or another table: who is rejected when the run publishes, and what is told of it."""
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -121,6 +123,18 @@ def test_late_rejects_count_in_the_ratio_and_in_row_count(etl):
 def test_a_number_that_travels_as_text_is_compared_as_a_number(etl):
     run, rejects = etl.load(b"id,name\n1.0,a\n1.00,b\n", rules=[UNIQUE], columns={"id": "numeric", "name": "text"})
     assert ([2], 1) == ([each.record for each in rejects], run.counts.loaded)
+
+
+def test_keys_of_rows_that_a_newer_version_takes_away_are_free(etl, tmp_path):
+    file = tmp_path / "one.csv"
+    target = {"type": "postgres", "table": "public.t", "on_new_version": "replace"}
+    document = pipeline(file, rules=[UNIQUE], columns={"id": "bigint", "name": "text"}, target=target)
+    for number, rows in enumerate(("1,a\n2,b\n", "1,c\n3,d\n")):
+        file.write_text(f"id,name\n{rows}")
+        os.utime(file, (number, number))
+        run = load(document, etl.where)
+        assert ("succeeded", 2, 0) == (run.status, run.counts.loaded, run.counts.rejected)
+    assert [[1, "c"], [3, "d"]] == etl.rows()
 
 
 def test_records_that_a_step_made_are_rejected_by_their_values(etl):

@@ -19,9 +19,12 @@ class Breach:
     reason: Reason
 
 
-def breaches(plan: Plan) -> tuple[Breach, ...]:
-    """All ways in which a record of the run can break a rule in staging; none where there is no column yet."""
-    return tuple(each for rule, reason in _staged_rules(plan) for each in _breaches(rule, reason, plan))
+def breaches(plan: Plan, leaving: Sequence[int] = ()) -> tuple[Breach, ...]:
+    """All ways in which a record of the run can break a rule in staging; none where there is no column yet.
+
+    The rows of the objects ``leaving`` are taken away by this publish, so their keys are free.
+    """
+    return tuple(each for rule, reason in _staged_rules(plan) for each in _breaches(rule, reason, plan, leaving))
 
 
 def _staged_rules(plan: Plan) -> Iterator[tuple[StagedRule, Reason]]:
@@ -32,7 +35,7 @@ def _staged_rules(plan: Plan) -> Iterator[tuple[StagedRule, Reason]]:
             yield rule, Reason(rule.check, "", column, Severity(rule.severity), f"rules[{position}]", key)
 
 
-def _breaches(rule: StagedRule, reason: Reason, plan: Plan) -> Iterator[Breach]:
+def _breaches(rule: StagedRule, reason: Reason, plan: Plan, leaving: Sequence[int]) -> Iterator[Breach]:
     columns = {column.name: column for column in plan.columns}
     match rule:
         case Unique(columns=names):
@@ -41,7 +44,7 @@ def _breaches(rule: StagedRule, reason: Reason, plan: Plan) -> Iterator[Breach]:
             yield Breach(_repeated(keys, plan), _said(reason, f"{told} that of an earlier record of the run"))
             if _adds_rows(plan):
                 pairs = zip(keys, names, strict=True)
-                yield Breach(_there(pairs, plan), _said(reason, f"{told} in {plan.table} already"))
+                yield Breach(_there(pairs, plan, leaving), _said(reason, f"{told} in {plan.table} already"))
         case ForeignKey(columns=names, table=table):
             keys = [unstaged(columns[name]) for name in names]
             same = " AND ".join(f"o.{quote(o)} = {key}" for o, key in zip(rule.referenced, keys, strict=True))
@@ -60,8 +63,12 @@ def _repeated(keys: Sequence[str], plan: Plan) -> str:
     return f"SELECT place FROM ({ranked}) AS ranked WHERE n > 1"
 
 
-def _there(pairs: Iterator[tuple[str, str]], plan: Plan) -> str:
+def _there(pairs: Iterator[tuple[str, str]], plan: Plan, leaving: Sequence[int]) -> str:
     same = " AND ".join(f"t.{quote(name)} = {key}" for key, name in pairs)
+    if leaving:
+        ours = f"SELECT number FROM etl_target.ledger WHERE pipeline = '{plan.pipeline.name}'"  # a name has no quote
+        leaves = f"t._etl_object IN ({', '.join(map(str, leaving))}) AND t._etl_run IN ({ours})"
+        same += f" AND ({leaves}) IS NOT TRUE"
     return _where([f"EXISTS (SELECT FROM {relation(plan.table)} AS t WHERE {same})"], plan)
 
 
@@ -79,4 +86,4 @@ def _said(reason: Reason, message: str) -> Reason:
 
 def _adds_rows(plan: Plan) -> bool:
     """Whether the run's rows stand beside those that are there; else its keys replace theirs."""
-    return str(plan.pipeline.target.write) == "append"
+    return plan.pipeline.target.write == "append"

@@ -1,8 +1,11 @@
 """Claims: which run loaded an object version into a table; one does so, once."""
 
+from collections.abc import Sequence
+
 from chalicelib.core.counts import Counts
 from chalicelib.core.ledger import LedgerEntry, TableHash
 from chalicelib.core.manifest import ObjectVersion
+from chalicelib.core.plan import Plan
 from chalicelib.core.table import TableName
 from chalicelib.postgres.connection import Connection, Row
 from chalicelib.postgres.statements import statements
@@ -37,6 +40,15 @@ def claim(
     if connection.one(SQL["claim_object"], **key, object_id=object_id, number=number) is not None:
         return None
     return loader(connection, table, pipeline, version) or "another run"
+
+
+def older_objects(connection: Connection, plan: Plan, objects: Sequence[int]) -> list[int]:
+    """The other versions of ``objects`` (ids) whose rows the publish takes away; none unless the document says so."""
+    target = plan.pipeline.target
+    if target.write != "append" or target.on_new_version != "replace":
+        return []
+    key = {"table_name": str(plan.table), "pipeline": plan.pipeline.name}
+    return [int(row[0]) for row in connection.run(SQL["other_versions"], **key, objects=list(objects))]
 
 
 def identity(version: ObjectVersion) -> dict[str, str]:

@@ -6,7 +6,7 @@ comes to (``freshness``, ``sum``, ``mean``) are measured over the records that a
 COPY, in the table itself.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from chalicelib.core.errors import BrokenLaw
 from chalicelib.core.manifest import Manifest
@@ -24,8 +24,17 @@ from chalicelib.targets.postgres.staging import staging_table, verify_staged
 FETCHED = 2_000
 
 
-def judge_staged(connection: Connection, plan: Plan, manifest: Manifest, keep: Callable[[Reject], object]) -> Judged:
+def judge_staged(
+    connection: Connection,
+    plan: Plan,
+    manifest: Manifest,
+    keep: Callable[[Reject], object],
+    *,
+    leaving: Sequence[int] = (),
+) -> Judged:
     """Judge the records in staging and take out those that are rejected; ``keep`` gets each, in the run's order.
+
+    ``leaving`` are the objects whose rows this publish takes away.
 
     A reject has no byte range yet, and its values as JSON where its bytes will stand.
 
@@ -35,7 +44,7 @@ def judge_staged(connection: Connection, plan: Plan, manifest: Manifest, keep: C
     """
     if not any(isinstance(rule, StagedRule | MeasuredRule) for rule in plan.pipeline.rules):
         return Judged()
-    staging = _Staging(connection, plan)
+    staging = _Staging(connection, plan, leaving)
     verify_staged(connection, plan, manifest)
     connection.run(f"LOCK TABLE {staging.table} IN EXCLUSIVE MODE")  # a load that comes late waits
     return Judged(*staging.judged(manifest, keep), measured=measure(connection, plan, staging.table, "true"))
@@ -44,9 +53,9 @@ def judge_staged(connection: Connection, plan: Plan, manifest: Manifest, keep: C
 class _Staging:
     """A run's staging table while it is judged. ``_broke`` is a table beside it: who broke which rule, and how."""
 
-    def __init__(self, connection: Connection, plan: Plan) -> None:
+    def __init__(self, connection: Connection, plan: Plan, leaving: Sequence[int]) -> None:
         self.table = staging_table(plan.run_id)
-        self._connection, self._plan, self._breaches = connection, plan, breaches(plan)
+        self._connection, self._plan, self._breaches = connection, plan, breaches(plan, leaving)
         self._broke = f"etl_stage.{quote('j' + plan.run_id.replace('-', ''))}"
 
     def judged(

@@ -22,7 +22,7 @@ from chalicelib.postgres.connection import Connection
 from chalicelib.postgres.identifiers import quote
 from chalicelib.postgres.statements import statements
 from chalicelib.targets.postgres.catalogue import add_provenance, create_table, relation, shape
-from chalicelib.targets.postgres.claims import claim, entry, superseder
+from chalicelib.targets.postgres.claims import claim, entry, older_objects, superseder
 from chalicelib.targets.postgres.copy import copy_into, with_constants
 from chalicelib.targets.postgres.evolution import evolve, evolves, rehashes
 from chalicelib.targets.postgres.images import prune
@@ -89,7 +89,8 @@ class PostgresPublication:
     def judge(self, plan: Plan, manifest: Manifest | None, keep: Callable[[Reject], object]) -> Judged:
         """Judge the run's records in staging, or after a direct COPY in the table; rejects leave staging."""
         if manifest is not None:
-            return judge_staged(self._connection, plan, manifest, keep)
+            leaving = older_objects(self._connection, plan, list(self._objects.values()))
+            return judge_staged(self._connection, plan, manifest, keep, leaving=leaving)
         return Judged(measured=measure(self._connection, plan, relation(plan.table), self._mine(plan)))
 
     def write_staged(self, plan: Plan, manifest: Manifest) -> Written:

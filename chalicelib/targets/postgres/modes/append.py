@@ -2,10 +2,8 @@
 
 from chalicelib.core.counts import Written
 from chalicelib.core.ledger import NO_ROWS, TableHash
-from chalicelib.postgres.statements import statements
+from chalicelib.targets.postgres.claims import older_objects
 from chalicelib.targets.postgres.modes.writing import Change, Writing
-
-SQL = statements("chalicelib.targets.postgres", "ledger.sql")
 
 
 def append(writing: Writing) -> Change:
@@ -20,11 +18,10 @@ def append(writing: Writing) -> Change:
 
 def _take_older_versions(writing: Writing) -> TableHash:
     """Delete what this pipeline loaded from other versions of the run's objects, with before-images."""
-    key = {"table_name": str(writing.plan.table), "pipeline": writing.plan.pipeline.name}
-    objects = list(writing.objects.values())
-    older = [int(row[0]) for row in writing.connection.run(SQL["other_versions"], **key, objects=objects)]
+    older = older_objects(writing.connection, writing.plan, list(writing.objects.values()))
     if not older:
         return NO_ROWS
+    key = {"table_name": str(writing.plan.table), "pipeline": writing.plan.pipeline.name}
     mine = "SELECT number FROM etl_target.ledger WHERE table_name = :table_name AND pipeline = :pipeline"
     rows = f"{writing.table} AS t WHERE t._etl_object = ANY(cast(:older AS int[])) AND t._etl_run IN ({mine})"
     taken = writing.images.keep(rows, "'d'", older=older, **key)
