@@ -18,6 +18,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,10 +75,11 @@ class Disk:
         return Content.whole(self._contents / name)
 
     def flush(self, contents: Iterable[Content]) -> None:
-        """Have the bytes, and their names, on the medium."""
+        """Have the bytes, and their names, on the medium; what another request overwrote and removed by now is skipped."""
         found = [each.path for each in contents]
         for path in found:
-            _flush(path)
+            with suppress(FileNotFoundError):
+                _flush(path)
         if found:
             _flush(self._contents)
 

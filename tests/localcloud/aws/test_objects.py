@@ -17,6 +17,7 @@ from test_aws_server import HEAD
 
 MB, WAIT_S = 1 << 20, 10
 BODY = bytes(range(256)) * 4
+from localcloud.aws.disk import Disk
 
 
 def body(s3, bucket: str, key: str, **more: Any) -> bytes:
@@ -108,6 +109,14 @@ def test_of_many_overwrites_at_once_one_is_left_on_disk(cloud):
         (content,) = contents(cloud) - before
         assert content.read_bytes() == body(s3, bucket, "a")
         assert 1 == len(list((cloud.disk / "buckets" / bucket).glob("[0-9]*.json")))
+
+
+def test_bytes_that_another_writer_overwrote_before_they_were_flushed_are_no_error(tmp_path):
+    disk = Disk(tmp_path)
+    mine, other = disk.receive([b"mine"]).content, disk.receive([b"other"]).content
+    mine.path.unlink()
+    disk.flush([mine, other])
+    assert b"other" == other.path.read_bytes()
 
 
 def test_head_tells_what_was_put(held):
