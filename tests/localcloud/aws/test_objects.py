@@ -15,9 +15,10 @@ from botocore.exceptions import ClientError
 from test_announcements import Wire, told, upload
 from test_aws_server import HEAD
 
+from localcloud.aws.disk import Disk
+
 MB, WAIT_S = 1 << 20, 10
 BODY = bytes(range(256)) * 4
-from localcloud.aws.disk import Disk
 
 
 def body(s3, bucket: str, key: str, **more: Any) -> bytes:
@@ -113,7 +114,7 @@ def test_of_many_overwrites_at_once_one_is_left_on_disk(cloud):
 
 def test_bytes_that_another_writer_overwrote_before_they_were_flushed_are_no_error(tmp_path):
     disk = Disk(tmp_path)
-    mine, other = disk.receive([b"mine"]).content, disk.receive([b"other"]).content
+    mine, other = disk.receive([b"mine"]).take(), disk.receive([b"other"]).take()
     mine.path.unlink()
     disk.flush([mine, other])
     assert b"other" == other.path.read_bytes()
