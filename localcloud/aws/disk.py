@@ -75,7 +75,7 @@ class Disk:
         return Content.whole(self._contents / name)
 
     def flush(self, contents: Iterable[Content]) -> None:
-        """Have the bytes, and their names, on the medium; what another request overwrote and removed by now is skipped."""
+        """Have the bytes, and their names, on the medium, but for what another request has overwritten by now."""
         found = [each.path for each in contents]
         for path in found:
             with suppress(FileNotFoundError):
