@@ -7,6 +7,21 @@ from chalicelib.core.history import RuleCount
 from chalicelib.core.run import Run, Status
 from cli.output import table
 
+#: The counts of a run that a person sees, those that are not always there only where there are some.
+_COUNTS = (
+    "read",
+    "loaded",
+    "updated",
+    "unchanged",
+    "removed",
+    "filtered",
+    "deduplicated",
+    "combined",
+    "rejected",
+    "late",
+)
+_ALWAYS = frozenset({"read", "loaded", "filtered", "rejected"})
+
 
 def run_report(run: Mapping[str, Any], rejected_by: Sequence[Mapping[str, Any]]) -> str:
     """What a person wants to know about a run (in its JSON form), most important first."""
@@ -17,8 +32,7 @@ def run_report(run: Mapping[str, Any], rejected_by: Sequence[Mapping[str, Any]])
     if run["failure"]:
         lines.append(f"  {run['failure']['message']}")
     if run["records_read"]:
-        names = ("read", "loaded", "filtered", "rejected", *(["late"] if run["records_late"] else []))
-        facts = (f"{name} {run[f'records_{name}']:,}" for name in names)
+        facts = (f"{name} {run[f'records_{name}']:,}" for name in _COUNTS if name in _ALWAYS or run[f"records_{name}"])
         lines.append("  records: " + ", ".join(facts))
     elif run["status"] == Status.SUCCEEDED:
         lines.append("  a header and no records: nothing was loaded")
