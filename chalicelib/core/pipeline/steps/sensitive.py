@@ -1,8 +1,11 @@
 """Sensitive: which of the source's fields a document hides by ``mask`` or ``hash``, so that rejects hide them, too."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from chalicelib.core.pipeline.steps import Hash, Mask, Rename, Step
+from chalicelib.core.pipeline.steps import Cast, Deduplicate, Derive, Filter, Hash, Mask, Rename, Split, Step, Trim
+
+#: Steps after which a column still holds what its field holds, if in another form.
+_IN_PLACE = (Trim, Filter, Cast, Deduplicate, Mask, Hash)
 
 
 def sensitive_fields(steps: Sequence[Step], fields: Sequence[str]) -> frozenset[int] | None:
@@ -13,13 +16,24 @@ def sensitive_fields(steps: Sequence[Step], fields: Sequence[str]) -> frozenset[
     source = {name: position for position, name in enumerate(fields)}
     found: set[int] = set()
     for step in steps:
-        if isinstance(step, Rename):
-            source = {step.rename.get(name, name): position for name, position in source.items()}
+        source = _followed(source, step)
         for name in hidden_by(step):
             if name not in source:
                 return None
             found.add(source[name])
     return frozenset(found)
+
+
+def _followed(source: Mapping[str, int], step: Step) -> dict[str, int]:
+    """The field of each column after a step; a column that the step may have made anew has none."""
+    match step:
+        case Rename(rename=names):
+            return {names.get(name, name): position for name, position in source.items()}
+        case Derive(derive=made):
+            return {name: position for name, position in source.items() if name not in made}
+        case Split(split=parts):
+            return {name: position for name, position in source.items() if name not in (parts.into or ())}
+    return dict(source) if isinstance(step, _IN_PLACE) else {}
 
 
 def hidden_by(step: Step) -> tuple[str, ...]:
