@@ -55,9 +55,8 @@ MADE = {
 _CANONICAL = frozenset({"SMALLINT", "INTEGER", "BIGINT", "DATE", "UUID"})
 #: The range of their finite values but zero, to which the engine rounds what is too small.
 _FLOATS = {"FLOAT": "1e-45 AND 3.4028235e38", "DOUBLE": "5e-324 AND 1.7976931348623157e308"}
-_STAMP = (
-    "____-__-_____:__:__"  # what a blank stands for is a digit if the cast succeeds, and in the middle T or a space
-)
+#: What a blank stands for is a digit if the cast succeeds, and in the middle T or a space.
+_STAMP = "____-__-_____:__:__"
 _SPACE, _BLANKS = r"[ \t\n\r\f\v]*", r"E' \t\n\r\f\v'"
 _DIGITS = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
 _DATE = "[0-9]{4}(?:-[0-9]{1,2}-|/[0-9]{1,2}/)[0-9]{1,2}"

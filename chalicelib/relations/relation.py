@@ -13,7 +13,7 @@ from chalicelib.ports import SqlParser
 from chalicelib.relations.binding import bound
 
 FATE = "_etl_fate"
-#: What ``bind`` declares: an empty table of a level's columns is read a hundred times faster than all levels below.
+#: What ``bind`` declares: an empty table of a level's columns, which is read faster than all the levels below it.
 _LEVEL = "_etl_level"
 #: Where a gathered record comes from: its batch's number, and its place in that batch, from 0.
 BATCH, PLACE = ORIGIN = ("_etl_batch", "_etl_place")

@@ -62,6 +62,8 @@ def plan(run_id: str, pipeline: Pipeline, *, source: Source, target: Target) -> 
 
 
 def _together(pipeline: Pipeline) -> bool:
+    if not pipeline.transforms:
+        return False
     with parser() as sql:
         return needs_the_whole_run(pipeline.transforms, sql)
 

@@ -17,7 +17,7 @@ from chalicelib.store.plane import Plane
 from chalicelib.store.tokens import PostgresTokens
 from localcloud.aws.server import AwsServer
 from localcloud.bridge import Bridge
-from localcloud.cloud.address import Address, admin_token, local_environment
+from localcloud.cloud.address import API_PORT, AWS_PORT, Address, admin_token, local_environment
 from localcloud.cloud.poller import Poller
 from localcloud.cloud.resources import clients, make
 from localcloud.cloud.sweeper import Sweeper
@@ -25,7 +25,6 @@ from localcloud.lambdas.function import Answer, Lambda
 from localcloud.lambdas.pool import LambdaPool
 from localcloud.lease import lease
 
-API_PORT, AWS_PORT = 8000, 4566
 #: What every Lambda process has imported at birth: what is heavy and reads no settings.
 PRELOAD = (
     "aws_lambda_powertools",
