@@ -22,6 +22,14 @@ class MissingColumn:
     type: str
     required: bool = False
 
+    @property
+    def judged_as(self) -> ColumnType:
+        """The type in which rules see its NULL; text where the table's is none that we know."""
+        try:
+            return ColumnType.parse(self.type)
+        except ValueError:
+            return ColumnType("text")
+
 
 @dataclass(frozen=True, slots=True)
 class TypeChange:

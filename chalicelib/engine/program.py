@@ -4,8 +4,10 @@ Its levels, from the inside out: every field as text; each cast to its type, wit
 ``type``; one level or more for each step; the rules; at last every column in the type that the target wants.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from chalicelib.core.drift import MissingColumn
 from chalicelib.core.pipeline import Cast, Pipeline, rule_keys
 from chalicelib.core.pipeline.steps.sensitive import hidden_by
 from chalicelib.core.plan import DELETED, Field, TargetColumn
@@ -71,14 +73,19 @@ def compile_program(
     columns: tuple[TargetColumn, ...],
     parser: SqlParser,
     unwanted: tuple[str, ...] = (),
+    *,
+    missing: Sequence[MissingColumn] = (),
 ) -> Program:
     """Compile the whole program for the columns that the target takes; a value in an ``unwanted`` one is a reject.
+
+    A column that the contract lets be ``missing`` is NULL in every record to whoever judges records; it is not written.
 
     Raises:
         InvalidPipeline: with the place, for an unknown column, a query that is none, an expression that aggregates.
     """
     relation, gathers = compile_steps(pipeline, fields, parser)
-    check_columns(pipeline, columns)
+    relation = _filled(relation, missing)
+    check_columns(pipeline, columns, missing)
     broken = [*_record_rules(pipeline, relation, parser), *_table_rules(columns, relation), *_contract_rules(unwanted)]
     relation = relation.reject([b for b in broken if b.reason.severity is not Severity.WARN])
     relation = _fit(relation, columns, parser)
@@ -88,6 +95,17 @@ def compile_program(
     warn, causes = _warnings(relation, [b for b in broken if b.reason.severity is Severity.WARN])
     outputs = ", ".join([*(quoted(c.name) for c in columns), FATE, f"{warn} AS {WARN}", *relation.hidden])
     return Program(f"SELECT {outputs} FROM {relation.source} AS input", columns, causes, gathers, relation.hidden)
+
+
+def _filled(relation: Relation, missing_columns: Sequence[MissingColumn]) -> Relation:
+    """The relation with NULL in the columns that it has not; the engine takes names that differ in case for one."""
+    there = {name.lower() for name in relation.names}
+    new = {each.name.lower(): each for each in missing_columns if each.name.lower() not in there}
+    if not new:
+        return relation
+    kinds = [(each.name, carrier(each.judged_as), str(each.judged_as)) for each in new.values()]
+    nulls = [(Column(name, kind, fits), f"CAST(NULL AS {kind})") for name, kind, fits in kinds]
+    return relation.select([*((column, quoted(column.name)) for column in relation.columns), *nulls])
 
 
 def _deleting(condition: str, relation: Relation, parser: SqlParser) -> Relation:

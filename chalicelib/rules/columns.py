@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from chalicelib.core.drift import MissingColumn
 from chalicelib.core.errors import InvalidPipeline
 from chalicelib.core.pipeline import ForeignKey, Freshness, Mean, Pipeline, Rule, Sum, Unique
 from chalicelib.core.plan import TableShape, TargetColumn
@@ -14,13 +15,13 @@ _TEXTS = frozenset({"text", "character varying", "character"})
 _MOMENTS = frozenset({"date", "timestamp without time zone", "timestamp with time zone"})
 
 
-def check_columns(pipeline: Pipeline, columns: Sequence[TargetColumn]) -> None:
-    """Check the rules on the run against the columns that it writes.
+def check_columns(pipeline: Pipeline, columns: Sequence[TargetColumn], missing: Sequence[MissingColumn] = ()) -> None:
+    """Check the rules on the run against the columns that it writes, and those that it lets be missing.
 
     Raises:
         InvalidPipeline: with the place, for an unknown column or one of a type that cannot be judged so.
     """
-    types = {column.name: column.type for column in columns}
+    types = _types(columns, missing)
     for i, rule in enumerate(pipeline.rules):
         check_rule(rule, types, f"rules[{i}].{rule.check}")
 
@@ -33,14 +34,17 @@ def check_rule(rule: Rule, types: Mapping[str, ColumnType], place: str) -> None:
 
 
 def check_references(
-    pipeline: Pipeline, columns: Sequence[TargetColumn], shape_of: Callable[[TableName], TableShape | None]
+    pipeline: Pipeline,
+    columns: Sequence[TargetColumn],
+    shape_of: Callable[[TableName], TableShape | None],
+    missing: Sequence[MissingColumn] = (),
 ) -> None:
     """Check that the tables of foreign keys are there, with columns that can be compared.
 
     Raises:
         InvalidPipeline: with the place.
     """
-    types = {column.name: column.type for column in columns}
+    types = _types(columns, missing)
     for i, rule in enumerate(pipeline.rules):
         if not isinstance(rule, ForeignKey):
             continue
@@ -56,6 +60,10 @@ def check_references(
             if types and not _comparable(str(types[ours]), there[theirs]):
                 told = f"{ours} is {types[ours]} and {theirs} of {rule.table} is {there[theirs]}; cast {ours} in a step"
                 raise InvalidPipeline(f"{at}: {told}")
+
+
+def _types(columns: Sequence[TargetColumn], missing: Sequence[MissingColumn]) -> dict[str, ColumnType]:
+    return {each.name: each.judged_as for each in missing} | {column.name: column.type for column in columns}
 
 
 def _names(rule: Rule, place: str) -> list[tuple[str, str]]:

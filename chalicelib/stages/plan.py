@@ -45,7 +45,7 @@ def plan(run_id: str, pipeline: Pipeline, *, source: Source, target: Target) -> 
         return Duplicate(next(iter(newer.values())), superseded=True)
     reading = _read(versions, pipeline, shape, source)
     columns, found = _columns(pipeline, reading, shape, sum(v.size_bytes for v in versions))
-    check_references(pipeline, columns, target.shape)
+    check_references(pipeline, columns, target.shape, found.missing)
     return Plan(
         run_id=run_id,
         pipeline=pipeline,
@@ -102,7 +102,7 @@ def _columns(
         columns = keyed(pipeline.target, columns)
         rejects = pipeline.target.contract.new_columns == "reject"
         unwanted = tuple(new.name for new in found.new) if rejects else ()
-        compile_program(pipeline, reading.fields, columns, sql, unwanted)
+        compile_program(pipeline, reading.fields, columns, sql, unwanted, missing=found.missing)
     return columns, found
 
 

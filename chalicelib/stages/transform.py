@@ -73,7 +73,7 @@ def transform(
 
 def _compiled(plan: Plan) -> Program:
     with parser() as sql:
-        return compile_program(plan.pipeline, plan.fields, plan.columns, sql, plan.unwanted)
+        return compile_program(plan.pipeline, plan.fields, plan.columns, sql, plan.unwanted, missing=plan.drift.missing)
 
 
 def _streamed(works: Sequence["_Work"], rejects: Sequence[IO[bytes]], sink: BatchSink) -> dict[int, Transformed]:

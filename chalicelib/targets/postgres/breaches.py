@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from chalicelib.core.pipeline import ForeignKey, StagedRule, Unique, rule_keys
+from chalicelib.core.pipeline import ForeignKey, Unique, rule_keys
 from chalicelib.core.plan import LINE, Plan
 from chalicelib.core.reject import Reason, Severity
 from chalicelib.postgres.identifiers import quote
@@ -27,7 +27,7 @@ def breaches(plan: Plan, leaving: Sequence[int] = ()) -> tuple[Breach, ...]:
     return tuple(each for rule, reason in _staged_rules(plan) for each in _breaches(rule, reason, plan, leaving))
 
 
-def _staged_rules(plan: Plan) -> Iterator[tuple[StagedRule, Reason]]:
+def _staged_rules(plan: Plan) -> Iterator[tuple[Unique | ForeignKey, Reason]]:
     """The rules to judge, each with its reason but for the words."""
     for position, (rule, key) in enumerate(zip(plan.pipeline.rules, rule_keys(plan.pipeline.rules), strict=True)):
         if isinstance(rule, Unique | ForeignKey) and plan.columns:
@@ -35,8 +35,11 @@ def _staged_rules(plan: Plan) -> Iterator[tuple[StagedRule, Reason]]:
             yield rule, Reason(rule.check, "", column, Severity(rule.severity), f"rules[{position}]", key)
 
 
-def _breaches(rule: StagedRule, reason: Reason, plan: Plan, leaving: Sequence[int]) -> Iterator[Breach]:
+def _breaches(rule: Unique | ForeignKey, reason: Reason, plan: Plan, leaving: Sequence[int]) -> Iterator[Breach]:
     columns = {column.name: column for column in plan.columns}
+    if not columns.keys() >= set(rule.columns):  # the contract lets one be missing, and so it is NULL in every record
+        yield Breach(_where(["false"], plan), reason)
+        return
     match rule:
         case Unique(columns=names):
             keys = [unstaged(columns[name]) for name in names]

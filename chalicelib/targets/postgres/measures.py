@@ -1,9 +1,8 @@
 """Measures: what a run comes to in single columns, for the rules that bound it."""
 
 from chalicelib.core.pipeline import Freshness, Mean, MeasuredRule, Sum, rule_keys
-from chalicelib.core.plan import Plan, TargetColumn
+from chalicelib.core.plan import Plan
 from chalicelib.postgres.connection import Connection
-from chalicelib.postgres.identifiers import quote
 from chalicelib.targets.postgres.staging import unstaged
 
 
@@ -16,22 +15,23 @@ def measure(connection: Connection, plan: Plan, source: str, where: str) -> dict
     rules = {key: rule for key, rule in zip(keys, plan.pipeline.rules, strict=True) if isinstance(rule, MeasuredRule)}
     if not rules or not plan.columns:
         return dict.fromkeys(rules)
-    columns = {column.name: column for column in plan.columns}
-    listed = ", ".join(_measure(rule, columns) for rule in rules.values())
+    missing = {each.name: f"NULL::{each.type}" for each in plan.drift.missing}
+    values = missing | {column.name: unstaged(column) for column in plan.columns}
+    zoned = frozenset(column.name for column in plan.columns if column.type.has_timezone)
+    listed = ", ".join(_measure(rule, values[rule.column], zoned) for rule in rules.values())
     row = connection.one(f"SELECT {listed} FROM {source} AS s WHERE {where}")
     return dict(zip(rules, row or [], strict=True))
 
 
-def _measure(rule: MeasuredRule, columns: dict[str, TargetColumn]) -> str:
-    """The SQL of what one rule measures, as text."""
+def _measure(rule: MeasuredRule, value: str, zoned: frozenset[str]) -> str:
+    """The SQL of what one rule measures, as text; ``zoned`` are the columns that say their time zone."""
     match rule:
-        case Sum(column=name):
-            return f"sum({unstaged(columns[name])})::text"
-        case Mean(column=name):
-            return f"avg({unstaged(columns[name])})::text"
+        case Sum():
+            return f"sum({value})::text"
+        case Mean():
+            return f"avg({value})::text"
         case Freshness(column=name):
-            column = columns[name]
-            newest = f"max(s.{quote(name)}) FILTER (WHERE isfinite(s.{quote(name)}))"
-            at = newest if column.type.has_timezone else f"({newest})::timestamp AT TIME ZONE 'UTC'"
+            newest = f"max({value}) FILTER (WHERE isfinite({value}))"
+            at = newest if name in zoned else f"({newest})::timestamp AT TIME ZONE 'UTC'"
             return f"(extract(epoch FROM now() - ({at})) / 3600)::text"
     raise AssertionError(rule)
