@@ -22,6 +22,15 @@ class Severity(StrEnum):
     FAIL = "fail"
 
 
+def raw_of(values: str) -> bytes:
+    """The bytes of a record that is known by its values only, cut between two characters where they are too many.
+
+    >>> len(raw_of("x" + "é" * RAW_LIMIT_BYTES))
+    65535
+    """
+    return values.encode()[:RAW_LIMIT_BYTES].decode(errors="ignore").encode()
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """One reason: the rule that was broken, the column it is about (if one) and a sentence for people.

@@ -18,7 +18,7 @@ from chalicelib.core.manifest import Batch
 from chalicelib.core.outcome import Transformed
 from chalicelib.core.pipeline.steps.sensitive import sensitive_fields
 from chalicelib.core.plan import Plan
-from chalicelib.core.reject import Reason, Reject, Severity
+from chalicelib.core.reject import Reason, Reject, Severity, raw_of
 from chalicelib.engine.fates import Fates
 from chalicelib.engine.gathering import Gathering
 from chalicelib.engine.program import Program, compile_program
@@ -44,7 +44,7 @@ def transform(
 
     Raises:
         SourceMoved: if an object changed meanwhile.
-        InvalidPipeline: with the place, if the query of a step over several records fails on these.
+        Held: with the place, if the query of a step over several records fails on these.
     """
     full = [batch for batch in batches if batch.records or batch.suspect]
     done = {batch.number: Transformed() for batch in batches}
@@ -227,7 +227,7 @@ class _Work:
                 found_at = (place.record, place.start, place.end)
                 rejects.write(Reject(batch, uri, *found_at, self._veiled(place.raw), reasons).to_line())
         for values, code, record in fates.late:
-            rejects.write(Reject(batch, uri, record, None, None, values.encode(), fates.reasons(code)).to_line())
+            rejects.write(Reject(batch, uri, record, None, None, raw_of(values), fates.reasons(code)).to_line())
 
     def _veiled(self, raw: bytes) -> bytes:
         return veiled(raw, self.plan.dialect, len(self.plan.fields), self.hidden)

@@ -11,6 +11,7 @@ from chalicelib.core.counts import Counts
 from chalicelib.core.errors import StagingLost
 from chalicelib.core.manifest import Batch, Manifest
 from chalicelib.core.plan import LINE
+from chalicelib.core.reject import RAW_LIMIT_BYTES
 
 ODD = 'a:b "c" %s ?'
 
@@ -59,6 +60,13 @@ def test_names_and_values_of_any_form_are_judged_and_told(database, target):
     assert [(2, ["key"]), (3, ["foreign_key:n"])] == [(r.record, [each.key for each in r.reasons]) for r in rejects]
     assert b"""{"a:b \\"c\\" %s ?":"x'\\\\","j":{"a": 1},"n":"7.0"}""" == rejects[0].raw
     assert [[2]] == query(database, "SELECT count(*) FROM public.t")
+
+
+def test_values_that_are_too_long_are_cut_between_characters(target):
+    of = ruled({"check": "unique", "columns": ["a"]}, objects=1)
+    _, (reject,) = published(target, of, stage(target, of, [(1, "x"), (1, "x" + "é" * RAW_LIMIT_BYTES)]))
+    start = '{"a":1,"b":"x'
+    assert start + "é" * ((RAW_LIMIT_BYTES - len(start)) // 2) == reject.raw.decode()
 
 
 def test_rejects_come_in_the_order_of_batches_and_records_however_many(target):

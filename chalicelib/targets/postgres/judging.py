@@ -13,7 +13,7 @@ from chalicelib.core.manifest import Manifest
 from chalicelib.core.outcome import Judged
 from chalicelib.core.pipeline import MeasuredRule, StagedRule
 from chalicelib.core.plan import LINE, Plan
-from chalicelib.core.reject import RAW_LIMIT_BYTES, Reject, Severity
+from chalicelib.core.reject import Reject, Severity, raw_of
 from chalicelib.postgres.connection import Connection
 from chalicelib.postgres.identifiers import quote
 from chalicelib.targets.postgres.breaches import breaches
@@ -96,7 +96,7 @@ class _Staging:
         told, uris = 0, {batch.number: batch.object.uri for batch in manifest.batches}
         for batch, line, ways, values in self._rejects():
             reasons = tuple(self._breaches[way].reason for way in ways)
-            keep(Reject(batch, uris[batch], line, None, None, values.encode()[:RAW_LIMIT_BYTES], reasons))
+            keep(Reject(batch, uris[batch], line, None, None, raw_of(values), reasons))
             told += 1
         return told
 
