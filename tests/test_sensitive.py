@@ -59,7 +59,7 @@ DATA = b'id,card\n1,secret1\nx,"secret,2"\ny,secret3,z\n4\n5,secret5\n'
          "succeeded"),
         ([{"sql": "select max(card) as card from input"}, {"derive": {"n": "card::int"}},
           {"sql": "select max(card) as card from input"}, {"mask": {"card": "redact"}}], "succeeded"),
-        ([{"sql": "select max(card::int) as card from input"}, {"mask": {"card": "clear"}}], "failed"),
+        ([{"sql": "select max(card::int) as card from input"}, {"mask": {"card": "clear"}}], "held"),
     ],
 )  # fmt: skip
 def test_no_reject_and_no_error_shows_what_is_hidden(database, tmp_path, steps, status):
@@ -71,6 +71,12 @@ def test_no_reject_and_no_error_shows_what_is_hidden(database, tmp_path, steps, 
     with run_log(database) as log:
         rejects = log.rejects(run.run_id, limit=100)
     assert "secret" not in repr([rejects, run])
+    if run.failure:
+        told = (
+            "transforms[0].sql: the query fails on these records: Conversion Error (Could not convert string, INT32); "
+        )
+        assert ("Held", told) == (run.failure.error, run.failure.message[: len(told)])
+        assert "try_cast" in run.failure.message
     if status == "succeeded":
         makes = any("sql" in step for step in steps)  # then nobody knows which field a column holds
         assert (b"" if makes else b"x,***") in [each.raw for each in rejects]

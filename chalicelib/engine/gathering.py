@@ -12,12 +12,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chalicelib.core.errors import InvalidPipeline
+from chalicelib.core.errors import EtlError, Held, InvalidPipeline
 from chalicelib.core.plan import LINE
 from chalicelib.engine.fates import Fates
 from chalicelib.engine.gather import Gather
 from chalicelib.engine.program import WARN, Program
-from chalicelib.engine.session import first_lines
+from chalicelib.engine.session import first_lines, without_values
 from chalicelib.engine.stream import Numbers, beyond_limits, chunks, plain, warned
 from chalicelib.relations.gathered import Effect
 from chalicelib.relations.relation import BATCH, FATE, PLACE, quoted
@@ -136,12 +136,13 @@ class Gathering:
 
     def _ask(self, gather: Gather) -> None:
         """Run the step's query, and note what it made."""
+        failure: EtlError | None = None
         try:
             made = self._count(f"CREATE TEMP TABLE {quoted(gather.result)} AS {gather.query}", raw=True)
         except duckdb.Error as error:
-            told = f": {first_lines(error)}" if gather.tells else ""
-            cause = f"the query fails on these records{told}"
-            raise beyond_limits(error) or InvalidPipeline(f"{gather.place}: {cause}; change the query") from error
+            failure = beyond_limits(error) or _failure(gather, error)
+        if failure is not None:
+            raise failure  # without the engine's own error, which holds values
         if gather.effect is not Effect.MARKS:
             for batch, count in self._made_by_batch(gather, made).items():
                 self._taken[batch].fates.gathered(count, combines=gather.effect is Effect.COMBINES)
@@ -166,3 +167,19 @@ class Gathering:
         else:
             (count,) = (int(chunk.column(0)[0].as_py()) for chunk in chunks(self._connection, statement))
         return int(count)
+
+
+def _failure(gather: Gather, error: duckdb.Error) -> EtlError:
+    """Why a query failed: on what its records hold, for their owner to see, or for what it asks of the engine.
+
+    Where a later step hides values, the engine's words are told without any.
+    """
+    told = first_lines(error) if gather.tells else without_values(error)
+    way_out = "change the query"
+    if not gather.tells:
+        way_out += ", or run preview without the step that hides values to see which one it is"
+    by_data = isinstance(error, duckdb.DataError | duckdb.InvalidInputException)
+    kind = Held if by_data else InvalidPipeline
+    if by_data:
+        way_out = f"filter or try_cast what does not fit before it, or {way_out}"
+    return kind(f"{gather.place}: the query fails on these records: {told}; {way_out}")

@@ -20,7 +20,14 @@ MEMORY_LIMIT = "1GB"
 THREADS = 2
 #: No statement, with whoever consumes its records, takes longer: the default of ``limits.timeout_minutes``.
 TIMEOUT_S = 3_600
-_CATEGORY = re.compile(r"^[A-Z]\w*( [A-Z]\w*)* Error: ")
+_CATEGORY = re.compile(r"^[A-Z]\w*( \w+)* Error: ")
+_QUOTED = re.compile(r"""(['"]).*\1""", re.DOTALL)
+#: Words of the engine's own that say what is wrong, and with which types; no value of a record is one.
+_OWN = re.compile(
+    r"\b(?:U?(?:TINY|SMALL|BIG|HUGE)INT|U?INT(?:EGER|8|16|32|64|128)|DECIMAL|FLOAT|DOUBLE|VARCHAR|BOOLEAN|DATE|TIME"
+    r"|TIMESTAMP|INTERVAL|UUID|JSON|BLOB|(?:date|time|timestamp)(?= field)"
+    r"|out of range|Overflow|Division by zero|More than one row|Malformed JSON|Could not (?:convert|parse) string)\b"
+)
 
 
 @contextmanager
@@ -136,3 +143,15 @@ def first_lines(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines()]
     told = [line for line in lines if line and not line.startswith(("LINE ", "^"))]
     return _CATEGORY.sub("", "; ".join(told[:2])).replace("!;", ";")
+
+
+def without_values(error: Exception) -> str:
+    """The engine's kind of error and those of its words that are its own, where no value may be told.
+
+    >>> without_values(ValueError("Conversion Error: Could not convert string 'to INT8' to INT32 when casting"))
+    'Conversion Error (Could not convert string, INT32)'
+    """
+    message = str(error).partition("\n")[0]  # what follows echoes statements and values
+    kind = _CATEGORY.match(message)
+    said = ", ".join(dict.fromkeys(_OWN.findall(_QUOTED.sub("", message))))
+    return (kind[0].removesuffix(": ") if kind else type(error).__name__) + (f" ({said})" if said else "")

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.core.counts import Cardinality, prove_in
 from chalicelib.core.dialect import Dialect
-from chalicelib.core.errors import InvalidPipeline, Refused
+from chalicelib.core.errors import Held, Refused
 from chalicelib.engine.stream import NotStrict
 
 AB = {"a": "bigint", "b": "text"}
@@ -273,7 +273,7 @@ def test_two_queries_over_the_run_follow_each_other(run):
 
 
 def test_a_query_that_fails_on_the_records_names_its_place(run):
-    with pytest.raises(InvalidPipeline, match=r"^transforms\[1\]\.sql: the query fails on these records: .*'x'"):
+    with pytest.raises(Held, match=r"^transforms\[1\]\.sql: the query fails on these records: .*'x'"):
         run(DATA, AB, [{"trim": "*"}, {"sql": "select sum(cast(b as int)) as s from input"}])
 
 

@@ -4,7 +4,7 @@ import duckdb
 import pytest
 
 from chalicelib.core.errors import InvalidPipeline
-from chalicelib.engine.session import locked_session, parser, text_literal
+from chalicelib.engine.session import locked_session, parser, text_literal, without_values
 
 
 @pytest.fixture
@@ -110,3 +110,25 @@ def test_a_parser_runs_nothing():
         sql.declare('odd "name"', [("a", "BIGINT")])
         assert sql.columns('SELECT 1 / a AS x FROM "odd ""name"""') == [("x", "DOUBLE")]
         assert sql.columns("SELECT count(*) AS x FROM range(10000000) a, range(10000000) b") == [("x", "BIGINT")]
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("sum(cast(v as int))", "Conversion Error (Could not convert string, INT32)"),
+        ("max(cast(v as date))", "Conversion Error (date)"),
+        ("max(cast(12345.6 || '' as decimal(4, 1)))", "Conversion Error (Could not convert string, DECIMAL)"),
+        ("max(9223372036854775807 * length(v))", "Out of Range Error (Overflow, INT64)"),
+        ("max(1 // (length(v) - 15))", "Invalid Input Error (Division by zero)"),
+        ("max(cast(length(v) * 100 as tinyint))", "Conversion Error (INT64, out of range, INT8)"),
+        ("max(error(left(v, 6)))", "Invalid Input Error"),
+        ("max(strptime(v, '%Y'))", "Invalid Input Error (Could not parse string)"),
+    ],
+)
+def test_an_error_can_be_told_without_the_value_that_is_to_blame(sql, told):
+    with locked_session() as connection:
+        connection.execute("CREATE TABLE t AS SELECT 'secret INT8 ''x''' AS v")
+        with pytest.raises(duckdb.Error) as failed:
+            connection.execute(f"SELECT {sql} FROM t").fetchall()
+    assert "secret" not in without_values(failed.value)
+    assert told == without_values(failed.value)
