@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chalicelib.core.history import RuleCount
-from chalicelib.core.run import Run, Status
+from chalicelib.core.run import Run, Skip, Status
 from cli.output import table
 
 #: The counts of a run that a person sees, those that are not always there only where there are some.
@@ -22,13 +22,20 @@ _COUNTS = (
 )
 _ALWAYS = frozenset({"read", "loaded", "filtered", "rejected"})
 
+#: Why a run was skipped, as a sentence that the run it was skipped for ends.
+_SKIPPED = {
+    Skip.DUPLICATE: "the same bytes were loaded by",
+    Skip.SUPERSEDED: "a newer version of the same object was loaded by",
+    Skip.CLAIMED: "the same object version was announced before, and belongs to",
+}
+
 
 def run_report(run: Mapping[str, Any], rejected_by: Sequence[Mapping[str, Any]]) -> str:
     """What a person wants to know about a run (in its JSON form), most important first."""
     took = f" in {run['duration_ms'] / 1000:.2f} s" if run["duration_ms"] is not None else ""
     lines = [f"{run['pipeline']} -> {run['table']}: {run['status']}{took}"]
     if run["status"] == Status.SKIPPED:
-        lines.append(f"  the same bytes were loaded by run {run['skipped_for']}; nothing changed")
+        lines.append(f"  {_SKIPPED[run['skipped_because']]} run {run['skipped_for']}; nothing changed")
     if run["failure"]:
         lines.append(f"  {run['failure']['message']}")
     if run["records_read"]:

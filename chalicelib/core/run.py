@@ -35,6 +35,14 @@ class Trigger(StrEnum):
     BACKFILL = "backfill"
 
 
+class Skip(StrEnum):
+    """Why a run was skipped for another."""
+
+    DUPLICATE = "duplicate"  #: the other loaded the same object versions
+    SUPERSEDED = "superseded"  #: the other loaded newer versions of the objects
+    CLAIMED = "claimed"  #: the object version was announced again, and the other is the one that loads it
+
+
 class Stage(StrEnum):
     """The six stages of the journey, in order."""
 
@@ -78,7 +86,7 @@ class Run:
 
     ``run_id`` is a UUIDv7 text, so ids sort by creation. ``ledger_number`` and ``table_hash`` are set by a publish.
     ``broken`` counts the records that broke each rule, warnings among them.
-    ``skipped_for`` names the run that already loaded the same objects.
+    ``skipped_for`` names the run that stands for this one, ``skipped_because`` says why.
     """
 
     run_id: str
@@ -96,6 +104,7 @@ class Run:
     ledger_number: int | None = None
     failure: Failure | None = None
     skipped_for: str | None = None
+    skipped_because: Skip | None = None
 
     def moved(self, status: Status, *, at: datetime, **facts: Any) -> "Run":
         """Return this run in ``status``, reached at ``at``, with ``facts`` set on the way.
@@ -140,6 +149,7 @@ class Run:
             "finished_at": iso(self.finished_at),
             "duration_ms": self.duration_ms,
             "skipped_for": self.skipped_for,
+            "skipped_because": self.skipped_because.value if self.skipped_because else None,
             "failure": None
             if self.failure is None
             else {"stage": self.failure.stage, "error": self.failure.error, "message": self.failure.message},

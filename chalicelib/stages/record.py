@@ -12,7 +12,7 @@ from chalicelib.core.errors import Held, NotFound, SourceMoved
 from chalicelib.core.folder import late_key, rejects_prefix
 from chalicelib.core.outcome import Duplicate, Failed, Published
 from chalicelib.core.reject import Reject
-from chalicelib.core.run import Run, Status
+from chalicelib.core.run import Run, Skip, Status
 from chalicelib.ports import Find, ObjectStore, RunLog
 
 
@@ -44,7 +44,9 @@ def record(
 def _ended(run: Run, outcome: Published | Duplicate | Failed, at: datetime) -> tuple[Run, str]:
     if isinstance(outcome, Duplicate):
         what = "superseded: a newer version was loaded" if outcome.superseded else "loaded already"
-        return run.moved(Status.SKIPPED, at=at, skipped_for=outcome.of), f"{what} by run {outcome.of}"
+        why = Skip.SUPERSEDED if outcome.superseded else Skip.DUPLICATE
+        skipped = run.moved(Status.SKIPPED, at=at, skipped_for=outcome.of, skipped_because=why)
+        return skipped, f"{what} by run {outcome.of}"
     facts: dict[str, Any] = {"counts": outcome.counts, "broken": outcome.broken}
     if isinstance(outcome, Failed):
         return run.moved(outcome.status, at=at, failure=outcome.failure, **facts), outcome.failure.message

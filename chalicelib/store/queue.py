@@ -6,7 +6,7 @@ from datetime import datetime
 from chalicelib.clock import new_run_id
 from chalicelib.core.delivery import ObjectCreated, ObjectId
 from chalicelib.core.pipeline import Pipeline
-from chalicelib.core.run import Run, Status, Trigger
+from chalicelib.core.run import Run, Skip, Status, Trigger
 from chalicelib.postgres.connection import Connection, transaction
 from chalicelib.postgres.statements import statements
 from chalicelib.store.plane import Plane
@@ -96,7 +96,8 @@ class _Taking:
         return self._open
 
     def _skipped(self, holder: str) -> Run:
-        run = _run(self._pipeline, Trigger.OBJECT, self._at).moved(Status.SKIPPED, at=self._at, skipped_for=holder)
+        why = {"skipped_for": holder, "skipped_because": Skip.CLAIMED}
+        run = _run(self._pipeline, Trigger.OBJECT, self._at).moved(Status.SKIPPED, at=self._at, **why)
         _save(self._connection, run, "run_skipped", f"the object belongs to run {holder}")
         return run
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from chalicelib.core.counts import Counts
-from chalicelib.core.run import Failure, Run, Status, Trigger
+from chalicelib.core.run import Failure, Run, Skip, Status, Trigger
 from chalicelib.postgres.connection import Row
 
 
@@ -26,6 +26,7 @@ def run_values(run: Run) -> dict[str, Any]:
         if failure
         else None,
         "skipped_for": run.skipped_for,
+        "skipped_because": run.skipped_because.value if run.skipped_because else None,
         "created_at": run.created_at,
         "started_at": run.started_at,
         "finished_at": run.finished_at,
@@ -52,7 +53,8 @@ def run_of(row: Row) -> Run:
         ledger_number=row[9],
         failure=Failure(**row[10]) if row[10] else None,
         skipped_for=row[11],
-        created_at=row[12],
-        started_at=row[13],
-        finished_at=row[14],
+        skipped_because=Skip(row[12]) if row[12] else None,
+        created_at=row[13],
+        started_at=row[14],
+        finished_at=row[15],
     )

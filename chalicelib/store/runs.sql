@@ -2,13 +2,13 @@
 
 -- name: save_run
 INSERT INTO etl.runs (run_id, pipeline, pipeline_digest, table_name, trigger, status, counts, broken, table_hash,
-                      ledger_number,                      failure, skipped_for, created_at, started_at, finished_at)
+                      ledger_number, failure, skipped_for, skipped_because, created_at, started_at, finished_at)
 VALUES (:run_id, :pipeline, :digest, :table_name, :trigger, :status, cast(:counts AS jsonb), cast(:broken AS jsonb), :table_hash,
-        :ledger_number, cast(:failure AS jsonb), :skipped_for, :created_at, :started_at, :finished_at)
+        :ledger_number, cast(:failure AS jsonb), :skipped_for, :skipped_because, :created_at, :started_at, :finished_at)
 ON CONFLICT (run_id) DO UPDATE SET
     status = excluded.status, counts = excluded.counts, broken = excluded.broken, table_hash = excluded.table_hash,
     ledger_number = excluded.ledger_number, failure = excluded.failure, skipped_for = excluded.skipped_for,
-    started_at = excluded.started_at, finished_at = excluded.finished_at
+    skipped_because = excluded.skipped_because, started_at = excluded.started_at, finished_at = excluded.finished_at
 
 -- name: add_event
 INSERT INTO etl.run_events (run_id, action, message) VALUES (:run_id, :action, :message)
@@ -16,7 +16,7 @@ INSERT INTO etl.run_events (run_id, action, message) VALUES (:run_id, :action, :
 -- name: runs
 -- The newest runs, of one pipeline or of all.
 SELECT run_id::text, pipeline, pipeline_digest, table_name, trigger, status, counts, broken, table_hash, ledger_number, failure,
-       skipped_for, created_at, started_at, finished_at
+       skipped_for, skipped_because, created_at, started_at, finished_at
 FROM etl.runs
 WHERE cast(:pipeline AS text) IS NULL OR pipeline = :pipeline
 ORDER BY run_id DESC
@@ -38,7 +38,7 @@ ORDER BY run_id DESC, key
 -- name: find_runs
 -- The runs whose id begins with the given text.
 SELECT run_id::text, pipeline, pipeline_digest, table_name, trigger, status, counts, broken, table_hash, ledger_number, failure,
-       skipped_for, created_at, started_at, finished_at
+       skipped_for, skipped_because, created_at, started_at, finished_at
 FROM etl.runs
 WHERE starts_with(run_id::text, :prefix)
 ORDER BY run_id DESC

@@ -55,7 +55,8 @@ def test_ten_deliveries_of_one_object_are_one_run_and_nine_that_are_skipped_for_
     for number in range(1, 10):
         assert [] == queue.take(DOCUMENT, [created(f"d{number}")], AT)
     assert ["queued", *["skipped"] * 9] == statuses(runs)
-    assert {None, started[0]} == {run.skipped_for for run in runs.newest(limit=100)}
+    found = {(run.skipped_for, run.skipped_because) for run in runs.newest(limit=100)}
+    assert {(None, None), (started[0], "claimed")} == found
 
 
 def test_ten_deliveries_at_once_are_one_run(database, runs):

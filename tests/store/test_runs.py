@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from importlib.resources import files
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +12,7 @@ from making import AT, query, run_id
 from chalicelib.core.counts import Counts
 from chalicelib.core.errors import NotFound, Refused, Unreachable
 from chalicelib.core.reject import Reason, Reject, Severity
-from chalicelib.core.run import Failure, Run, Status, Trigger
+from chalicelib.core.run import Failure, Run, Skip, Status, Trigger
 from chalicelib.postgres.connection import connected
 from chalicelib.store.plane import Plane
 from chalicelib.store.runs import PostgresRuns
@@ -42,7 +43,7 @@ ENDED = run(
         run(),
         ENDED,
         run(status=Status.HELD, failure=Failure("publish", "Held", 'it\'s "held" \\ é😀\n: 1 %')),
-        run(status=Status.SKIPPED, skipped_for=run_id(7)),
+        *(run(status=Status.SKIPPED, skipped_for=run_id(7), skipped_because=why) for why in Skip),
         *(replace(run(), trigger=trigger) for trigger in Trigger),
     ],
 )
@@ -50,6 +51,16 @@ def test_a_run_is_read_back_as_it_was_saved(log, saved):
     log.save(saved, "action", "message")
     assert saved == log.find(saved.run_id)
     assert [saved] == log.newest()
+
+
+def test_runs_of_before_are_given_the_reason_that_their_event_tells(log, database):
+    told = ("superseded: a newer version was loaded by run x", "the object belongs to run x", "loaded already by run x")
+    for number, message in enumerate(told):
+        log.save(run(number, status=Status.SKIPPED, skipped_for="x"), "run_skipped", message)
+    log.save(run(9), "run_queued", "asked for by person")
+    _, update = files("chalicelib.store.migrations").joinpath("004_skips.sql").read_text().split(";\n\n")
+    query(database, update)
+    assert [None, "duplicate", "claimed", "superseded"] == [each.skipped_because for each in log.newest()]
 
 
 def test_saving_again_replaces_the_run_and_adds_an_event(log):

@@ -3,6 +3,8 @@
 import pytest
 from modes import Table, counted
 
+from cli.report import run_report
+
 MERGE = {"write": "merge", "keys": ["id"]}
 NEWER = {"on_new_version": "replace"}
 
@@ -66,7 +68,10 @@ def test_a_newer_version_replaces_the_rows_of_the_older(table):
 def test_an_older_version_that_comes_late_is_skipped_for_the_newer(table):
     newer = table.load("id,name\n2,B\n", "f.csv", mtime=2000, **NEWER)
     late = table.load("id,name\n1,a\n", "f.csv", mtime=1000, **NEWER)
-    assert ("skipped", newer.run_id) == (late.status, late.skipped_for)
+    assert ("skipped", newer.run_id, "superseded") == (late.status, late.skipped_for, late.skipped_because)
+    assert f"  a newer version of the same object was loaded by run {newer.run_id}; nothing changed" in run_report(
+        late.to_json(), []
+    )
     assert [[2, "B"]] == table.rows("id, name")
 
 
