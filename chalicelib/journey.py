@@ -5,12 +5,15 @@ staging first. A crash anywhere leaves a table that is as it was; the run that i
 """
 
 import logging
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from chalicelib.core.errors import EtlError, Retriable
+import pyarrow as pa
+
+from chalicelib.core.errors import EtlError, Held, Retriable
 from chalicelib.core.folder import run_prefix
-from chalicelib.core.manifest import Manifest
+from chalicelib.core.manifest import Batch, Manifest
 from chalicelib.core.outcome import NOTHING, Duplicate, Failed, Published, Transformed
 from chalicelib.core.pipeline import Pipeline
 from chalicelib.core.plan import Plan
@@ -28,6 +31,18 @@ logger = logging.getLogger(__name__)
 
 #: How often a run is tried when its error says that waiting may help.
 ATTEMPTS = 2
+
+
+class _Nowhere:
+    """Where records go that are only counted, with nobody watching."""
+
+    def write(self, plan: Plan, batch: Batch, records: Iterable[pa.RecordBatch]) -> int:
+        del plan, batch
+        return sum(each.num_rows for each in records)
+
+    def total(self, records: int) -> None: ...
+
+    def advance(self, records: int) -> None: ...
 
 
 @dataclass(slots=True)
@@ -109,11 +124,24 @@ class Journey:
         RunFolder(self.work, run_id).begin_anew()  # an earlier attempt may have had other batches
         self.find = finder(planned, manifest, self.source)
         self.stage = Stage.PUBLISH
-        if planned.may_go_direct:
+        return (self._directly if planned.may_go_direct else self._through_staging)(planned, manifest)
+
+    def _directly(self, planned: Plan, manifest: Manifest) -> Published | Duplicate:
+        try:
             return self._publish(
                 planned, manifest, copy=lambda publication: self._transform(planned, manifest, publication)
             )
-        return self._through_staging(planned, manifest)
+        except Held:
+            if self.stage is Stage.TRANSFORM:  # the table refused a record before all were read
+                self._count(planned, manifest)
+            raise
+
+    def _count(self, planned: Plan, manifest: Manifest) -> None:
+        """Read all again into nowhere, so that a run that the table refuses tells its counts as staging would have."""
+        counting = replace(self, progress=_Nowhere(), so_far=NOTHING)
+        with suppress(EtlError):  # it was the data that could not be read, not the table
+            counting._transform(planned, manifest, _Nowhere())  # noqa: SLF001 - a copy of this very run
+            self.so_far = counting.so_far
 
     def _publish(self, planned: Plan, manifest: Manifest, copy: Copy | None = None) -> Published | Duplicate:
         try:

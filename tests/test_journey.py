@@ -366,10 +366,12 @@ def test_steps_and_rules_have_their_part_in_the_counts(etl):
 
 def test_a_constraint_of_the_table_holds_the_run(etl):
     query(etl.where.target, f"CREATE TABLE public.t (id {WAYS[etl.way]} UNIQUE, name text)")
-    run = etl.load(GOOD + b"3,again\n")
+    run = etl.load(GOOD + b"x,no number\n3,again\n4,four\n", transforms=[{"filter": "id <> 4"}])
     stage = {"direct": "transform", "staged": "publish"}[etl.way]  # where the records meet the table
     assert ("held", f"{stage}: Held") == outcome(run)
     assert "duplicate key value violates unique constraint" in run.failure.message
+    assert Counts(read=6, kept=4, filtered=1, rejected=1, produced=4) == run.counts
+    assert ["type:id"] == [key for key in run.broken if key != "filter"]
     assert [[0]] == query(etl.where.target, "SELECT count(*) FROM public.t")
 
 
