@@ -43,8 +43,19 @@ SELECT CASE
     THEN 'is stored in its own way'
   WHEN NOT pg_has_role(c.relowner, 'USAGE') THEN 'belongs to another user'
   WHEN NOT has_schema_privilege(n.oid, 'CREATE') THEN 'is in a schema where this user may create nothing'
-  WHEN c.relrowsecurity OR EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid) THEN 'has row security'
-  WHEN EXISTS (SELECT FROM pg_publication_rel WHERE prrelid = c.oid) THEN 'is in a publication'
+  WHEN c.relrowsecurity OR c.relforcerowsecurity OR EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid)
+    THEN 'has row security'
+  WHEN EXISTS (SELECT FROM pg_publication_rel WHERE prrelid = c.oid)
+    OR EXISTS (SELECT FROM pg_publication_namespace WHERE pnnspid = n.oid)
+    OR EXISTS (SELECT FROM pg_publication WHERE puballtables) THEN 'is in a publication'
+  WHEN EXISTS (SELECT FROM pg_subscription_rel WHERE srrelid = c.oid) THEN 'is filled by a subscription'
+  WHEN EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype IN ('e', 'x'))
+    THEN 'belongs to an extension'
+  WHEN EXISTS (SELECT FROM pg_seclabel WHERE classoid = 'pg_class'::regclass AND objoid = c.oid)
+    THEN 'has a security label'
+  WHEN EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid AND NOT indisvalid) THEN 'has an index that is not valid'
+  WHEN EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND tgenabled <> 'O')
+    THEN 'has foreign keys that are disabled'
   WHEN EXISTS (SELECT FROM pg_statistic_ext WHERE stxrelid = c.oid) THEN 'has extended statistics'
   WHEN EXISTS (SELECT FROM pg_rewrite WHERE ev_class = c.oid) THEN 'has rules'
   WHEN EXISTS (SELECT FROM pg_constraint WHERE confrelid = c.oid) THEN 'is referenced by a foreign key'

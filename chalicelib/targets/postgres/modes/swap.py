@@ -1,8 +1,10 @@
 """Swap: a table of the same make takes another's place under its name.
 
-``LIKE ... INCLUDING ALL`` copies columns, defaults, checks, indexes, storage and their comments. What it leaves out is
-carried over here: owner, grants, storage parameters, the table's comment, foreign keys, and the names of the indexes
-(PostgreSQL makes them in the order of the old ones). A table with more than that is not swapped (``catalogue``).
+``LIKE ... INCLUDING ALL`` copies columns, defaults, checks, indexes, storage, compression and their comments. What it
+leaves out is carried over here: owner, grants, storage parameters of the table and of its TOAST table, statistics
+targets and options of columns, foreign keys, comments on the table and on constraints, the clustering, and the names of
+the indexes (PostgreSQL makes them in the order of the old ones). A check that was NOT VALID is valid, for each of the
+new rows passed it. A table with more than that is not swapped (``catalogue``).
 """
 
 from chalicelib.core.table import TableName
@@ -35,6 +37,15 @@ UNION ALL
 SELECT format('ALTER TABLE %s SET (%s)', n.name, array_to_string(c.reloptions, ', ')), 1
 FROM n, pg_class c WHERE c.oid = n.old AND c.reloptions IS NOT NULL
 UNION ALL
+SELECT format('ALTER TABLE %s SET (toast.%s)', n.name, array_to_string(o.reloptions, ', toast.')), 1
+FROM n, pg_class c JOIN pg_class o ON o.oid = c.reltoastrelid WHERE c.oid = n.old AND o.reloptions IS NOT NULL
+UNION ALL
+SELECT format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS %s', n.name, t.attname, t.attstattarget), 1
+FROM n, pg_attribute t WHERE t.attrelid = n.old AND t.attnum > 0 AND NOT t.attisdropped AND t.attstattarget >= 0
+UNION ALL
+SELECT format('ALTER TABLE %s ALTER COLUMN %I SET (%s)', n.name, t.attname, array_to_string(t.attoptions, ', ')), 1
+FROM n, pg_attribute t WHERE t.attrelid = n.old AND t.attnum > 0 AND NOT t.attisdropped AND t.attoptions IS NOT NULL
+UNION ALL
 SELECT format('COMMENT ON TABLE %s IS %L', n.name, obj_description(n.old, 'pg_class')), 1
 FROM n WHERE obj_description(n.old, 'pg_class') IS NOT NULL
 UNION ALL
@@ -46,6 +57,18 @@ UNION ALL
 SELECT format('GRANT %s %s ON %s TO %s%s', r.privilege_type, r.columns, n.name, r.who, r.passing_on), 3
 FROM n, rights r WHERE r.oid = n.old
 ORDER BY 2
+"""
+#: The statements that give it the rest once it has the names of the old one.
+_NAMED = """
+WITH n AS (SELECT cast(:old AS text) AS name, cast(:old AS regclass)::oid AS old)
+SELECT format('ALTER INDEX %s ALTER COLUMN %s SET STATISTICS %s', i.indexrelid::regclass, t.attnum, t.attstattarget)
+FROM n JOIN pg_index i ON i.indrelid = n.old JOIN pg_attribute t ON t.attrelid = i.indexrelid AND t.attstattarget >= 0
+UNION ALL
+SELECT format('ALTER TABLE %s CLUSTER ON %I', n.name, c.relname)
+FROM n JOIN pg_index i ON i.indrelid = n.old AND i.indisclustered JOIN pg_class c ON c.oid = i.indexrelid
+UNION ALL
+SELECT format('COMMENT ON CONSTRAINT %I ON %s IS %L', conname, n.name, obj_description(oid, 'pg_constraint'))
+FROM n JOIN pg_constraint ON conrelid = n.old AND obj_description(oid, 'pg_constraint') IS NOT NULL
 """
 
 
@@ -74,6 +97,7 @@ class Swap:
         old = relation(self._table)
         for statement, _ in self._connection.run(_CARRIED, new=self.new, old=old):
             self._connection.run(statement)
+        named = self._connection.run(_NAMED, old=old)
         self._connection.run(f"LOCK TABLE {old} IN ACCESS EXCLUSIVE MODE")
         names = [row[0] for row in self._connection.run(_INDEXES, relation=old)]
         made = [row[0] for row in self._connection.run(_INDEXES, relation=self.new)]
@@ -84,6 +108,8 @@ class Swap:
         self._move(TableName("etl_stage", self._beside), self._table)
         for name, given in zip(names, made, strict=True):
             self._connection.run(f"ALTER INDEX {schema}.{quote(given)} RENAME TO {quote(name)}")
+        for (statement,) in named:
+            self._connection.run(statement)
         size = self._connection.one("SELECT pg_total_relation_size(:kept)", kept=f"etl_target.{self._kept}")
         return self._kept, int(size[0]) if size else 0
 
