@@ -11,12 +11,12 @@ run: .venv/.run
 	@$(BIN)/etlplus up --demo $(if $(ONCE),--once)
 
 test: .venv/.dev
-	@$(BIN)/python -m pytest -n 2 --dist loadscope
+	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 setup: .venv/.dev
 
 check: .venv/.dev lint types contracts
-	@$(BIN)/python -m pytest -n 2 --dist loadscope --cov --cov-report=term:skip-covered --cov-fail-under=90
+	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 lint: .venv/.dev
 	@$(BIN)/ruff format --check -q .

@@ -1,7 +1,8 @@
 """What every test may ask for: a real PostgreSQL for the session, and a fresh database for one test."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from clouds import Cloud, cloud_on
 
 from chalicelib.aws.client import client
 from chalicelib.bootstrap.cloud import cloud as wiring
-from chalicelib.postgres.connection import Dsn, connected
+from chalicelib.postgres.connection import Connection, Dsn, connected
 from chalicelib.store.plane import Plane
+from chalicelib.targets.postgres import PostgresTarget
 from infra.machine import NAME as MACHINE
 from localcloud.cloud.address import REGION, local_environment
 from localcloud.cloud.resources import ACCOUNT, WORK
@@ -21,6 +23,18 @@ from localcloud.lease import lease
 CORPORA = Path(os.environ.get("ETLPLUS_CORPORA", Path(__file__).parents[2] / "shared" / "corpora"))
 
 _numbers = count(1)
+#: The files that take longest, the longest first: they begin before all others, and no worker is left with one alone.
+LONGEST = (
+    "test_cloud_restart", "test_objects", "test_journey", "test_cloud_journey", "test_cloud_outage", "test_commands",
+    "test_cloud", "test_server", "test_pool", "test_aws_server", "test_handlers", "test_once", "test_modes_model",
+    "test_replace", "test_reader", "test_lease", "test_late", "test_announcements", "test_executions",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; ``make test`` keeps to this order of files."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
 @pytest.fixture(scope="session")
@@ -31,28 +45,57 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield held.dsn
 
 
+@pytest.fixture(scope="session")
+def admin(server: str) -> Iterator[Connection]:
+    """The connection of this session that makes databases and drops them."""
+    with connected(Dsn.parse(server)) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def migrated(server: str, admin: Connection) -> str:
+    """A database with our schemas and nothing in them, for others to be copies of: to migrate each takes longer."""
+    admin.run("CREATE DATABASE migrated TEMPLATE template0")
+    dsn = replace(Dsn.parse(server), database="migrated")
+    plane, target = Plane(dsn), PostgresTarget(dsn)
+    with plane.connected():
+        target.prepare()
+    plane.close()
+    target.close()
+    return dsn.database
+
+
 @pytest.fixture
-def new_database(server: str) -> Iterator[object]:
+def new_database(server: str, admin: Connection) -> Iterator[Callable[..., str]]:
     """A function that makes one more empty database and returns its URL; all are dropped after the test."""
     made: list[str] = []
 
-    def make() -> str:
+    def make(template: str = "template0") -> str:
         name = f"t{os.getpid()}_{next(_numbers)}"
-        with connected(Dsn.parse(server)) as connection:
-            connection.run(f"CREATE DATABASE {name} TEMPLATE template0")
+        admin.run(f"CREATE DATABASE {name} TEMPLATE {template}")
         made.append(name)
         return server.rpartition("/")[0] + f"/{name}"
 
     yield make
-    with connected(Dsn.parse(server)) as connection:
-        for name in made:
-            connection.run(f"DROP DATABASE {name} WITH (FORCE)")
+    for name in made:
+        admin.run(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
-def database(new_database) -> Dsn:
-    """A fresh, empty database."""
+def empty_database(new_database: Callable[..., str]) -> Dsn:
+    """A database that holds nothing at all, as ours are before their first use."""
     return Dsn.parse(new_database())
+
+
+@pytest.fixture
+def database(new_database: Callable[..., str], admin: Connection, migrated: str) -> Dsn:
+    """A fresh database, whose only tables are our own, empty.
+
+    The user is called as one of our schemas is, which would take the tables that tests make without naming a schema.
+    """
+    dsn = Dsn.parse(new_database(migrated))
+    admin.run(f"ALTER DATABASE {dsn.database} SET search_path = public")
+    return dsn
 
 
 @pytest.fixture

@@ -15,6 +15,12 @@ from chalicelib.targets.postgres import PostgresTarget
 
 
 @pytest.fixture
+def database(empty_database):
+    """A database where nothing was migrated."""
+    return empty_database
+
+
+@pytest.fixture
 def package(tmp_path, monkeypatch):
     """A package with two migrations of the schema ``mine``."""
     folder = tmp_path / "some_migrations"

@@ -86,8 +86,8 @@ def test_a_message_that_nobody_understands_ends_in_the_dead_letter_queue(databas
         until(lambda: sqs.receive_message(QueueUrl=dead).get("Messages"), "the message never got there")
 
 
-def test_control_plane_and_target_may_be_two_databases(database, new_database, tmp_path):
-    target = Dsn.parse(new_database())
+def test_control_plane_and_target_may_be_two_databases(empty_database, new_database, tmp_path):
+    database, target = empty_database, Dsn.parse(new_database())
     with cloud_on(tmp_path, database, {"warehouse": url_of(target)}) as cloud:
         cloud.apply("apart", more=", connection: warehouse")
         cloud.drop("apart/a.csv", b"id,name\n1,one\nx,two\n")
