@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 LOCK := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
-.PHONY: run test setup check lint format types contracts bench synth lock clean
+.PHONY: run test setup check lint format types contracts reader bench synth lock clean
 
 run: .venv/.run
 	@$(BIN)/etlplus up --demo $(if $(ONCE),--once)
@@ -31,6 +31,9 @@ types: .venv/.dev
 
 contracts: .venv/.dev
 	@$(BIN)/lint-imports
+
+reader: .venv/.dev
+	@ETLPLUS_TEST_PUBLISHES=200 $(BIN)/python -m pytest -n 0 -rP tests/targets/test_reader.py
 
 bench: .venv/.dev
 	@$(BIN)/python -m compileall -q app.py chalicelib cli functions infra localcloud benchmarks
