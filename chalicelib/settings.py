@@ -12,6 +12,8 @@ from chalicelib.core.words import nearest
 _CONNECTION = re.compile(r"ETLPLUS_CONNECTION_([A-Z0-9_]+)")
 _URL_SCHEMES = ("postgresql://", "postgres://")
 _AUTHS = ("password", "iam")
+#: How long a database that was there and went away (a restart, a failover) is waited for.
+PATIENCE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +24,14 @@ class Settings:
     folder, else ``.etlplus`` in it. ``database_url`` (``DATABASE_URL``) replaces the local PostgreSQL; with
     ``DATABASE_AUTH=iam`` its password is an IAM token. ``connections`` are the databases that pipelines name:
     ``ETLPLUS_CONNECTION_WAREHOUSE`` is the URL of the connection ``warehouse``; ``default`` is ``database_url``.
+    ``patience_s`` (``DATABASE_PATIENCE_S``) is how long a Lambda waits for a database that was there and went away.
     The others are set where Lambdas run: ``WORK_BUCKET``, ``QUEUE_URL``, ``STATE_MACHINE_ARN``, ``MAX_WORKERS``.
     """
 
     home: Path
     database_url: str | None = field(default=None, repr=False)
     database_auth: str = "password"
+    patience_s: float = PATIENCE_S
     connections: Mapping[str, str] = field(default_factory=dict, repr=False)
     work_bucket: str | None = None
     queue_url: str | None = None
@@ -50,6 +54,7 @@ class Settings:
             home=Path(home).absolute() if home else _nearest(folder or Path.cwd()),
             database_url=values.get("DATABASE_URL") or None,
             database_auth=values.get("DATABASE_AUTH") or "password",
+            patience_s=float(values.get("DATABASE_PATIENCE_S") or PATIENCE_S),
             connections=named,
             work_bucket=values.get("WORK_BUCKET"),
             queue_url=values.get("QUEUE_URL"),
@@ -71,7 +76,9 @@ class Settings:
     def databases(self) -> dict[str, str]:
         """The databases as the environment names them, for a process of ours that has none of its own."""
         named = {f"ETLPLUS_CONNECTION_{name.upper()}": url for name, url in self.connections.items()}
-        return {**named, **({"DATABASE_URL": self.database_url} if self.database_url else {})}
+        url = {"DATABASE_URL": self.database_url} if self.database_url else {}
+        waits = {"DATABASE_PATIENCE_S": str(self.patience_s)} if self.patience_s != PATIENCE_S else {}
+        return {**named, **url, **waits}
 
     def connection(self, name: str) -> str | None:
         """The URL of the connection that a pipeline names; None is the ``default`` one.
@@ -103,6 +110,9 @@ def _wrong(values: Mapping[str, str]) -> list[str]:
     ]
     if (values.get("DATABASE_AUTH") or "password") not in _AUTHS:
         wrong.append(f"DATABASE_AUTH must be one of {', '.join(_AUTHS)}")
+    patience = values.get("DATABASE_PATIENCE_S") or "1"
+    if not re.fullmatch(r"\d{1,3}(\.\d+)?", patience):
+        wrong.append("DATABASE_PATIENCE_S must be a number of seconds, less than 1000")
     workers = values.get("MAX_WORKERS") or "1"
     if not workers.isdecimal() or not 1 <= int(workers) <= 1000:
         wrong.append("MAX_WORKERS must be a whole number from 1 to 1000")

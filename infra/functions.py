@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-_CONTROL = ("DATABASE_URL", "DATABASE_AUTH")
+_CONTROL = ("DATABASE_URL", "DATABASE_AUTH", "DATABASE_PATIENCE_S")
 _DATABASES = (*_CONTROL, "ETLPLUS_CONNECTION_*")
 
 

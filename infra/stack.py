@@ -9,6 +9,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambdas
 from constructs import Construct
 
+from chalicelib.settings import PATIENCE_S
 from infra import machine
 from infra.api import Api
 from infra.database import Database
@@ -43,6 +44,7 @@ class Etlplus(cdk.Stack):
             "STATE_MACHINE_ARN": journey_arn,
             "DATABASE_URL": database.url,
             "DATABASE_AUTH": "iam",
+            "DATABASE_PATIENCE_S": str(PATIENCE_S),
             "MAX_WORKERS": str(MAX_WORKERS),
         }
         made: dict[str, lambdas.Function] = Lambdas(self, FUNCTIONS, values, network).functions

@@ -10,6 +10,7 @@ from typing import Any
 from chalicelib.core.document import parse_pipeline
 from chalicelib.core.run import TRANSITIONS, Status
 from chalicelib.postgres.connection import Dsn
+from chalicelib.settings import PATIENCE_S as PATIENCE
 from chalicelib.settings import Settings
 from cli.remote import Remote
 from localcloud.cloud.address import admin_token
@@ -77,9 +78,12 @@ def is_final(run: dict[str, Any]) -> bool:
 
 
 @contextmanager
-def cloud_on(home: Path, database: Dsn, connections: dict[str, str] | None = None) -> Iterator[Cloud]:
+def cloud_on(
+    home: Path, database: Dsn, connections: dict[str, str] | None = None, *, patience_s: float = PATIENCE
+) -> Iterator[Cloud]:
     """A cloud that runs for the length of the block, on the home's S3 and the database."""
-    settings = Settings(home=home, database_url=url_of(database), connections=connections or {})
+    url = url_of(database)
+    settings = Settings(home=home, database_url=url, connections=connections or {}, patience_s=patience_s)
     process = start(settings, attached=True)
     try:
         yield Cloud(settings, database, process)

@@ -135,7 +135,8 @@ class Cloud:
         name = pipeline.target.connection
         if name not in self._targets:
             url = self._settings.connection(name)
-            self._targets[name] = PostgresTarget(Dsn.parse(url) if url else self._control)
+            dsn = replace(Dsn.parse(url), patience_s=self._settings.patience_s) if url else self._control
+            self._targets[name] = PostgresTarget(dsn)
         return self._targets[name]
 
     def target_if_known(self, pipeline: Pipeline) -> "PostgresTarget | None":
@@ -223,7 +224,7 @@ class Cloud:
     def _control(self) -> "Dsn":
         from chalicelib.postgres.connection import Dsn
 
-        dsn = Dsn.parse(self._settings.needed("database_url"))
+        dsn = replace(Dsn.parse(self._settings.needed("database_url")), patience_s=self._settings.patience_s)
         if self._settings.database_auth == "iam":
             from chalicelib.aws.rds import token
 

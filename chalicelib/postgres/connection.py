@@ -31,6 +31,7 @@ class Dsn:
     password: str | None = field(default=None, repr=False)
     sslmode: str = "prefer"
     sslrootcert: str | None = None
+    patience_s: float = 10.0  #: a server that was there and went away (a restart, a failover) is waited for this long
     token: "Callable[[Dsn], str] | None" = field(default=None, repr=False, compare=False)  #: makes a password a connect
 
     def __str__(self) -> str:

@@ -7,8 +7,6 @@ import pg8000.exceptions
 from chalicelib.core.errors import Unreachable
 from chalicelib.postgres.connection import Connection, Dsn, close, connect
 
-#: A server that was there and went away (a restart, a failover) is waited for this long.
-PATIENCE_S = 10
 _PAUSE_S = 0.1
 
 
@@ -40,7 +38,7 @@ class Session:
             self._open = None
 
     def _reconnected(self) -> Connection:
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + self._dsn.patience_s
         while True:
             try:
                 return connect(self._dsn)

@@ -46,7 +46,7 @@ class Parts:
         self._home, self._settings = home, settings
         self._pool = LambdaPool(log=home / "lambda.log", scratch=home / "tmp", preload=PRELOAD)
         self._functions: Mapping[str, Lambda] = {}
-        self._sweeper = Sweeper(self._sweep)
+        self._sweeper = Sweeper(self._sweep, soon_s=settings.patience_s)
 
     @contextmanager
     def running(self) -> Iterator[Address]:
@@ -64,7 +64,7 @@ class Parts:
             for function in made.functions.values():
                 self._pool.warm(function)
             _keep_token(database, self._home)
-            poller = Poller(client("sqs"), made.queue_url, self._take)
+            poller = Poller(client("sqs"), made.queue_url, self._take, patience_s=self._settings.patience_s)
             poller.start()
             stack.callback(poller.stop)
             bridge = Bridge(port=API_PORT, routes=templates(), invoke=self._ask)

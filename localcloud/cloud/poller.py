@@ -25,6 +25,8 @@ WAIT_S = 1
 PAUSE_S = 1.0
 #: How long a message rests that intake failed with, by the tries that it had: the database may be away for a while.
 RESTS_S = (1, 5, 30, 60)
+#: What intake's own waiting for a database is to be for these.
+PATIENCE_S = 10.0
 #: How long one rests that intake does not understand.
 BROKEN_REST_S = 1
 
@@ -36,8 +38,9 @@ Invoke = Callable[[dict[str, Any]], dict[str, Any] | None]
 class Poller:
     """One thread on one queue."""
 
-    def __init__(self, sqs: Any, queue_url: str, invoke: Invoke) -> None:
+    def __init__(self, sqs: Any, queue_url: str, invoke: Invoke, *, patience_s: float = PATIENCE_S) -> None:
         self._sqs, self._url, self._invoke = sqs, queue_url, invoke
+        self._rests_s = [max(1, round(rest_s * patience_s / PATIENCE_S)) for rest_s in RESTS_S]
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="poller", daemon=True)
 
@@ -68,11 +71,15 @@ class Poller:
         for message in found:
             handle = {"QueueUrl": self._url, "ReceiptHandle": message["ReceiptHandle"]}
             if answer is None:
-                self._sqs.change_message_visibility(**handle, VisibilityTimeout=_rest_s(message))
+                self._sqs.change_message_visibility(**handle, VisibilityTimeout=self._rest_s(message))
             elif message["MessageId"] in broken:
                 self._sqs.change_message_visibility(**handle, VisibilityTimeout=BROKEN_REST_S)
             else:
                 self._sqs.delete_message(**handle)
+
+    def _rest_s(self, message: dict[str, Any]) -> int:
+        tries = int(message.get("Attributes", {}).get("ApproximateReceiveCount", 1))
+        return self._rests_s[min(tries, len(self._rests_s)) - 1]
 
     def _received(self) -> list[dict[str, Any]]:
         found = more = self._receive(CALL, WAIT_S)
@@ -84,11 +91,6 @@ class Poller:
     def _receive(self, most: int, wait_s: int) -> list[dict[str, Any]]:
         wish = {"MaxNumberOfMessages": most, "WaitTimeSeconds": wait_s, "AttributeNames": ["All"]}
         return list(self._sqs.receive_message(QueueUrl=self._url, **wish).get("Messages", []))
-
-
-def _rest_s(message: dict[str, Any]) -> int:
-    tries = int(message.get("Attributes", {}).get("ApproximateReceiveCount", 1))
-    return RESTS_S[min(tries, len(RESTS_S)) - 1]
 
 
 def _record(message: dict[str, Any]) -> dict[str, Any]:

@@ -6,12 +6,14 @@ from away import door_to
 from clouds import cloud_on
 from making import query
 
-#: Longer than intake waits for a database that was there, and than its next tries take without a rest between them.
-AWAY_S = 20
+#: How long the cloud waits for a database that was there; all its other waits follow from that.
+PATIENCE_S = 1.0
+#: Longer than that, and than the next tries take with short rests between them.
+AWAY_S = 4
 
 
 def test_objects_that_arrive_while_the_database_is_away_are_published_once_when_it_is_back(database, tmp_path):
-    with door_to(database) as (address, door), cloud_on(tmp_path, address) as cloud:
+    with door_to(database) as (address, door), cloud_on(tmp_path, address, patience_s=PATIENCE_S) as cloud:
         cloud.apply("away")
         cloud.drop("away/0.csv", b"id,name\n0,n\n")
         cloud.ended("away")
