@@ -1,5 +1,6 @@
 """Connections to PostgreSQL over pg8000, from a DSN, with errors that never show the password."""
 
+import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -98,6 +99,11 @@ class Connection(pg8000.native.Connection):  # type: ignore[misc]
         """Return the first row of ``sql``, or None."""
         rows: list[Row] = self.run(sql, **values)
         return rows[0] if rows else None
+
+    @property
+    def major(self) -> int:
+        """The server's major version."""
+        return int(re.split(r"\D", self.parameter_statuses["server_version"], maxsplit=1)[0])
 
     @property
     def in_transaction(self) -> bool:

@@ -86,3 +86,18 @@ def test_by_default_a_newer_version_adds(table):
     table.load("id,name\n1,a\n", "f.csv", mtime=1000)
     assert {"loaded": 1} == counted(table.load("id,name\n1,b\n", "f.csv", mtime=2000))
     assert [["a"], ["b"]] == table.rows("name", "ORDER BY 1")
+
+
+def test_rows_updated_and_rows_taken_away_are_kept_and_measured_together(table):
+    def kept_bytes():
+        return table.run("SELECT kept_bytes FROM etl_target.ledger ORDER BY number DESC LIMIT 1")[0][0]
+
+    both = {"delete_when": "name = 'gone'", **MERGE}
+    table.load("id,name\n1,a\n2,b\n3,c\n4,d\n", **both)
+    table.load("id,name\n1,A\n", **both)
+    one = kept_bytes()
+    assert {"updated": 3, "removed": 1} == counted(table.load("id,name\n2,B\n3,C\n4,gone\n", **both))
+    assert [["d", 4], ["u", 2], ["u", 3]] == table.run(
+        "SELECT _etl_op::text, id FROM etl_target.before_1 WHERE _etl_ledger = 3 ORDER BY 1, 2"
+    )
+    assert 3 * one == kept_bytes()

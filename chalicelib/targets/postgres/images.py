@@ -6,18 +6,24 @@ deleted), ``_etl_key`` and ``_etl_hash`` (the hash of keys and row), then the co
 
 import json
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
-from chalicelib.core.ledger import MODULUS, TableHash
+from chalicelib.core.ledger import TableHash
 from chalicelib.core.pipeline import Keep
 from chalicelib.core.table import TableName
 from chalicelib.postgres.connection import Connection
 from chalicelib.postgres.identifiers import quote
 from chalicelib.postgres.statements import statements
 from chalicelib.targets.postgres.catalogue import relation
-from chalicelib.targets.postgres.table_hash import RESEED, row_hash
+from chalicelib.targets.postgres.table_hash import SUMS, row_hash, summed, total
 
 SQL = statements("chalicelib.targets.postgres", "ledger.sql")
+
+#: The first major whose UPDATE can return ``old``.
+RETURNS_OLD = 18
+#: What stands in an image before the row's own columns.
+_HEAD = ("_etl_hash", "_etl_key", "_etl_ledger", "_etl_op")
 
 _COLUMNS = """
 SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
@@ -39,28 +45,56 @@ class Images:
         self._connection, self._table, self._number = connection, table, number
         self._hashed, self._keys = hashed, [(name, kind) for name, kind in hashed if name in keys]
 
-    def keep(self, source: str, op: str, **values: Any) -> TableHash:
-        """Keep the rows ``t`` of ``source`` (FROM and WHERE), ``op`` is SQL; return their hash.
+    def keep(self, rows: str, op: str, **values: Any) -> TableHash:
+        """Keep the rows ``t`` of ``rows`` (FROM and WHERE) before they are changed by ``op``; return their hash."""
+        return self._change(f"SELECT {self._row('t', op)}, NULL::bigint AS h FROM {rows}", **values)[0]
 
-        To be called once in a publish.
+    def update(self, statement: str, rows: str) -> tuple[TableHash, TableHash]:
+        """Run the UPDATE ``statement`` of ``rows`` (FROM and WHERE), which are ``t``; return their hash, old and new.
+
+        Since PostgreSQL 18 an UPDATE returns its rows as they were; before that they are read once more.
         """
-        columns: list[list[str]] = self._connection.run(_COLUMNS, relation=relation(self._table))
-        images = self._images(columns)
-        names = [quote(name) for name, _ in columns]
-        row, key = (row_hash(self._connection, each, of="t") for each in (self._hashed, self._keys))
+        if self._connection.major >= RETURNS_OLD:
+            new = row_hash(self._connection, self._hashed, of="new")
+            return self._change(f"{statement} RETURNING {self._row('old', 'u')}, {new} AS h")
+        new = row_hash(self._connection, self._hashed, of="t")
+        taken = self.keep(rows, "u")
+        return taken, summed(self._connection, f"{statement} RETURNING {new} AS h", moving=True)
+
+    @cached_property
+    def _columns(self) -> list[list[str]]:
+        """The name and the type of each column that the table has."""
+        found: list[list[str]] = self._connection.run(_COLUMNS, relation=relation(self._table))
+        return found
+
+    def _row(self, of: str, op: str) -> str:
+        """The SELECT items of an image of the row ``of``, as ``c0``, ``c1`` and so on, in the order of ``_HEAD``."""
+        row, key = (row_hash(self._connection, each, of=of) for each in (self._hashed, self._keys))
+        items = [
+            row,
+            key,
+            str(self._number),
+            f"'{op}'::\"char\"",
+            *(f"{of}.{quote(name)}" for name, _ in self._columns),
+        ]
+        return ", ".join(f"{item} AS c{place}" for place, item in enumerate(items))
+
+    def _change(self, statement: str, **values: Any) -> tuple[TableHash, TableHash]:
+        """Keep what ``statement`` returns as images; return their hash, and that of ``h``, which it returns besides."""
+        images = self._images(self._columns)
+        names = [*_HEAD, *(quote(name) for name, _ in self._columns)]
         found = self._connection.one(
-            f"WITH kept AS (INSERT INTO etl_target.{images} AS i (_etl_hash, _etl_ledger, _etl_op, _etl_key,"
-            f" {', '.join(names)})"
-            f" SELECT {row}, {self._number}, {op}, {key}, {', '.join(f't.{name}' for name in names)}"
-            f" FROM {source} RETURNING i._etl_hash AS h, pg_column_size(i) AS bytes)"
-            " SELECT count(*), coalesce(sum(h), 0),"
-            f" coalesce(sum(hashint8extended(h, {RESEED})), 0), coalesce(sum(bytes), 0) FROM kept",
+            f"WITH changed AS ({statement}), kept AS (INSERT INTO etl_target.{images} AS i ({', '.join(names)})"
+            f" SELECT {', '.join(f'c{place}' for place, _ in enumerate(names))} FROM changed"
+            " RETURNING i._etl_hash AS h, pg_column_size(i) AS bytes) SELECT * FROM"
+            f" (SELECT {SUMS}, coalesce(sum(bytes), 0) FROM kept) AS kept, (SELECT {SUMS} FROM changed) AS changed",
             **values,
         )
-        rows, first, second, size = map(int, found or (0, 0, 0, 0))
-        if rows:
-            note_kept(self._connection, self._number, images, size)
-        return TableHash(first % MODULUS, second % MODULUS, rows)
+        found = found or [0] * 7
+        taken = total(found[:3])
+        if taken.rows:
+            note_kept(self._connection, self._number, images, size=int(found[3]))
+        return taken, total(found[4:])
 
     def _images(self, columns: list[list[str]]) -> str:
         """The table of images with these columns, made at its first use."""
@@ -80,7 +114,7 @@ class Images:
 
 
 def note_kept(connection: Connection, number: int, kept: str, size: int) -> None:
-    """Note in the ledger where it is kept what a publish replaced, and how many bytes that is."""
+    """Note in the ledger where it is kept what a publish replaced, and how many bytes more that is."""
     connection.run(SQL["note_kept"], number=number, kept=kept, kept_bytes=size)
 
 

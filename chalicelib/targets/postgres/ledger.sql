@@ -58,7 +58,7 @@ WHERE table_name = :table_name AND columns = cast(:columns AS jsonb) ORDER BY id
 INSERT INTO etl_target.images (table_name, columns) VALUES (:table_name, cast(:columns AS jsonb)) RETURNING id
 
 -- name: note_kept
-UPDATE etl_target.ledger SET kept = :kept, kept_bytes = :kept_bytes WHERE number = :number
+UPDATE etl_target.ledger SET kept = :kept, kept_bytes = coalesce(kept_bytes, 0) + :kept_bytes WHERE number = :number
 
 -- name: beyond_bounds
 -- The publishes of which too much is kept, the oldest first.

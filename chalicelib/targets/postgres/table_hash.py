@@ -19,6 +19,8 @@ from chalicelib.postgres.connection import Connection
 from chalicelib.postgres.identifiers import quote
 
 RESEED = 2
+#: The SQL of a table hash over rows whose hash is ``h``.
+SUMS = f"count(*), coalesce(sum(h), 0), coalesce(sum(hashint8extended(h, {RESEED})), 0)"
 #: The functions of every supported major.
 _DIRECT = {
     "smallint": "hashint2extended",
@@ -60,8 +62,7 @@ def hash_rows(
 
 def row_hash(connection: Connection, columns: Sequence[tuple[str, str]], *, of: str = "") -> str:
     """The SQL of the hash of one row of data columns (names and types); ``of`` is the row's alias, if it needs one."""
-    major = connection.one("SELECT current_setting('server_version_num')::int / 10000")
-    direct = {**_DIRECT, **(_DIRECT_18 if major and major[0] >= 18 else {})}
+    direct = {**_DIRECT, **(_DIRECT_18 if connection.major >= 18 else {})}
     dot = f"{of}." if of else ""
     return " # ".join(f"coalesce({_value_hash(name, kind, direct, dot)}, 0)" for name, kind in columns) or "0"
 
@@ -72,13 +73,13 @@ def summed(connection: Connection, rows: str, *, moving: bool = False, **values:
     ``moving``: it is a statement that writes, with RETURNING; it runs once, and these are the rows that it wrote.
     """
     source, head = (f"({rows})", "") if not moving else ("written", f"WITH written AS ({rows}) ")
-    found = connection.one(
-        f"{head}SELECT count(*), coalesce(sum(h), 0), coalesce(sum(hashint8extended(h, {RESEED})), 0)"
-        f" FROM {source} AS hashed",
-        **values,
-    )
-    rows_found, first, second = found or (0, 0, 0)
-    return TableHash(int(first) % MODULUS, int(second) % MODULUS, int(rows_found))
+    return total(connection.one(f"{head}SELECT {SUMS} FROM {source} AS hashed", **values) or (0, 0, 0))
+
+
+def total(sums: Sequence[Any]) -> TableHash:
+    """The hash that a row of ``SUMS`` says."""
+    rows, first, second = map(int, sums)
+    return TableHash(first % MODULUS, second % MODULUS, rows)
 
 
 def _value_hash(name: str, kind: str, direct: Mapping[str, str], dot: str) -> str:

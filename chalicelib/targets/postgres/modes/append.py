@@ -24,7 +24,7 @@ def _take_older_versions(writing: Writing) -> TableHash:
     key = {"table_name": str(writing.plan.table), "pipeline": writing.plan.pipeline.name}
     mine = "SELECT number FROM etl_target.ledger WHERE table_name = :table_name AND pipeline = :pipeline"
     rows = f"{writing.table} AS t WHERE t._etl_object = ANY(cast(:older AS int[])) AND t._etl_run IN ({mine})"
-    taken = writing.images.keep(rows, "'d'", older=older, **key)
+    taken = writing.images.keep(rows, "d", older=older, **key)
     writing.connection.run(f"DELETE FROM {rows}", older=older, **key)
     writing.prove("deleted", taken.rows, int(writing.connection.row_count))
     return taken

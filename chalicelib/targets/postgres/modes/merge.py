@@ -6,10 +6,9 @@ both rows, so that the statements that follow find theirs by place, on every Pos
 
 from chalicelib.core.counts import Written
 from chalicelib.core.errors import Held
-from chalicelib.core.ledger import NO_ROWS
 from chalicelib.postgres.identifiers import quote
 from chalicelib.targets.postgres.modes.highest import keep_highest
-from chalicelib.targets.postgres.modes.writing import DECIDED, Change, Writing, comparable
+from chalicelib.targets.postgres.modes.writing import Change, Writing, comparable
 from chalicelib.targets.postgres.staging import unstaged
 
 
@@ -26,24 +25,16 @@ def merge(writing: Writing) -> Change:
     _decide(writing)
     count = writing.decided()
     updated, deleted, loaded = (count.get(op, 0) for op in "udi")
-    taken = added = NO_ROWS
-    source = f"{writing.table} AS t JOIN {writing.decisions} AS d ON {DECIDED} WHERE d.op IN ('u', 'd')"
-    if updated + deleted:
-        taken = writing.images.keep(source, "d.op")
-        writing.prove("kept", updated + deleted, taken.rows)
-    if deleted:
-        writing.prove("deleted", deleted, writing.delete())
-    if updated:
-        added = writing.update(writing.values, writing.staged(by=f"{writing.decisions} AS d"), "u")
-        writing.prove("updated", updated, added.rows)
+    staged = writing.staged(by=f"{writing.decisions} AS d")
+    taken = writing.delete(deleted)
+    replaced, added = writing.update(writing.values, staged, "u", updated)
     if loaded:
-        new = writing.insert(writing.staged(by=f"{writing.decisions} AS d") + " WHERE d.op = 'i'")
+        new = writing.insert(f"{staged} WHERE d.op = 'i'")
         writing.prove("inserted", loaded, new.rows)
         added += new
     writing.connection.run(f"DROP TABLE {writing.decisions}")
-    return Change(
-        Written(loaded, updated + deleted, count.get("n", 0), deduplicated, removed=deleted), added=added, taken=taken
-    )
+    written = Written(loaded, updated + deleted, count.get("n", 0), deduplicated, removed=deleted)
+    return Change(written, added=added, taken=taken + replaced)
 
 
 def _decide(writing: Writing) -> None:

@@ -5,7 +5,6 @@ becomes ``etl_target.kept_<number>``. Else its rows are deleted, with before-ima
 """
 
 from chalicelib.core.counts import Written
-from chalicelib.core.ledger import TableHash
 from chalicelib.targets.postgres.catalogue import shape
 from chalicelib.targets.postgres.images import note_kept
 from chalicelib.targets.postgres.modes.swap import Swap
@@ -31,7 +30,7 @@ def replace(writing: Writing) -> Change:
 
 
 def _in_place(writing: Writing) -> Change:
-    taken: TableHash = writing.images.keep(f"{writing.table} AS t", "'d'")
+    taken = writing.images.keep(f"{writing.table} AS t", "d")
     writing.connection.run(f"DELETE FROM {writing.table}")
     writing.prove("deleted", taken.rows, int(writing.connection.row_count))
     added = writing.insert(writing.staged())

@@ -13,10 +13,9 @@ Columns that the data lacks begin each version with their default.
 """
 
 from chalicelib.core.counts import Written
-from chalicelib.core.ledger import NO_ROWS
 from chalicelib.postgres.identifiers import quote
 from chalicelib.targets.postgres.modes.highest import keep_highest
-from chalicelib.targets.postgres.modes.writing import DECIDED, Change, Writing, comparable
+from chalicelib.targets.postgres.modes.writing import Change, Writing, comparable
 from chalicelib.targets.postgres.staging import unstaged
 
 #: What a decision says of a version's time.
@@ -35,23 +34,15 @@ def scd2(writing: Writing) -> Change:
     _decide(writing)
     count = writing.decided()
     closed, corrected, deleted, loaded, gone = (count.get(op, 0) for op in "cudig")
-    taken = added = NO_ROWS
-    if closed + corrected + deleted:
-        rows = f"{writing.table} AS t JOIN {writing.decisions} AS d ON {DECIDED} WHERE d.op IN ('c', 'u', 'd')"
-        taken = writing.images.keep(rows, "CASE d.op WHEN 'd' THEN 'd'::\"char\" ELSE 'u' END")
-        writing.prove("kept", closed + corrected + deleted, taken.rows)
-        writing.prove("deleted", deleted, writing.delete())
-        added = writing.update(_TIMES, f"{writing.decisions} AS d", "c")
-        writing.prove("closed", closed, added.rows)
-        changed = writing.update([*writing.values, *_TIMES], writing.staged(by=f"{writing.decisions} AS d"), "u")
-        writing.prove("corrected", corrected, changed.rows)
-        added += changed
-    source = writing.staged(by=f"{writing.decisions} AS d") + " WHERE d.op = 'i'"
-    new = writing.insert(source, [("valid_from", "d.valid_from"), *_TIMES])
+    staged = writing.staged(by=f"{writing.decisions} AS d")
+    taken = writing.delete(deleted)
+    before, after = writing.update(_TIMES, f"{writing.decisions} AS d", "c", closed)
+    wrong, right = writing.update([*writing.values, *_TIMES], staged, "u", corrected)
+    new = writing.insert(f"{staged} WHERE d.op = 'i'", [("valid_from", "d.valid_from"), *_TIMES])
     writing.prove("inserted", loaded, new.rows)
     writing.connection.run(f"DROP TABLE {writing.decisions}")
     written = Written(loaded, corrected + deleted + gone, count.get("n", 0), deduplicated, removed=deleted + gone)
-    return Change(written, added=added + new, taken=taken)
+    return Change(written, added=after + right + new, taken=taken + before + wrong)
 
 
 def _effective(writing: Writing) -> str:
