@@ -21,6 +21,9 @@ from chalicelib.relations.relation import FATE
 
 #: Records in one Arrow batch: 20,000 measured fastest end to end (benchmarks, docs/decisions/0002).
 BATCH_RECORDS = 20_000
+#: What the engine reads at once, in longest records. Each of its threads parses a quarter of that before it gives the
+#: first record: with its own 16 that is 8 MB, which are late and leave the processor's cache (docs/decisions/0002).
+BUFFER_LINES = 4
 #: How the engine spells a terminator.
 _NEW_LINES = {"\n": "\\n", "\r\n": "\\r\\n", "\r": "\\r"}
 #: From the 0-based place of the first record of a chunk and its length to the records' numbers.
@@ -53,6 +56,7 @@ def open_input(
         f"nullstr = [{nulls}]",
         f"new_line = {text_literal(_NEW_LINES[new_line])}",
         f"max_line_size = {longest_bytes}",
+        f"buffer_size = {BUFFER_LINES * longest_bytes}",
     ]
     reader = f"read_csv({text_literal(str(path))}, {', '.join(options)})"
     connection.execute(f"CREATE OR REPLACE TEMP VIEW {INPUT} AS SELECT * FROM {reader}")

@@ -21,8 +21,8 @@ def merge(writing: Writing) -> Change:
     """
     keys = [unstaged(writing.column(name)) for name in writing.plan.pipeline.target.keys]
     writing.prepare()
-    deduplicated = keep_highest(writing, keys)
-    _decide(writing)
+    records, deduplicated = keep_highest(writing, keys)
+    _decide(writing, records)
     count = writing.decided()
     updated, deleted, loaded = (count.get(op, 0) for op in "udi")
     staged = writing.staged(by=f"{writing.decisions} AS d")
@@ -37,8 +37,8 @@ def merge(writing: Writing) -> Change:
     return Change(written, added=added, taken=taken + replaced)
 
 
-def _decide(writing: Writing) -> None:
-    """Join staging with the table: ``i`` insert, ``u`` update, ``d`` delete, ``n`` nothing."""
+def _decide(writing: Writing, records: int) -> None:
+    """Join the staged ``records`` with the table: ``i`` insert, ``u`` update, ``d`` delete, ``n`` nothing."""
     keys = writing.plan.pipeline.target.keys
     same = " AND ".join(f"t.{quote(name)} = {unstaged(writing.column(name))}" for name in keys)
     others = [column for column in writing.plan.columns if column.name not in keys]
@@ -52,11 +52,7 @@ def _decide(writing: Writing) -> None:
         f" WHEN {writing.gone} THEN 'd' WHEN {changed} THEN 'u' ELSE 'n' END AS \"char\") AS op"
         f" FROM {writing.staging} AS s LEFT JOIN {writing.table} AS t ON {same}"
     )
-    decided, records = (
-        int(writing.connection.row_count),
-        writing.connection.one(f"SELECT count(*) FROM {writing.staging}"),
-    )
-    if decided != int(records[0] if records else 0):
+    if int(writing.connection.row_count) != records:
         raise Held(
             f"{writing.plan.table} holds a key ({', '.join(keys)}) of the data in more than one row; merge needs one:"
             " remove the others, and add a unique index; nothing was published"

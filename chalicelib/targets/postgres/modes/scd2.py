@@ -30,7 +30,7 @@ def scd2(writing: Writing) -> Change:
     """
     keys = [unstaged(writing.column(name)) for name in writing.plan.pipeline.target.keys]
     writing.prepare()
-    deduplicated = keep_highest(writing, [*keys, _effective(writing)])
+    _, deduplicated = keep_highest(writing, [*keys, _effective(writing)])
     _decide(writing)
     count = writing.decided()
     closed, corrected, deleted, loaded, gone = (count.get(op, 0) for op in "cudig")
