@@ -152,6 +152,16 @@ def test_partitioned_tables_are_merged_too(table):
     assert [[1, "A"], [12, "c"]] == table.rows("id, name")
 
 
+def test_a_row_that_a_change_moves_to_another_partition_is_kept_as_it_was(table):
+    table.run("CREATE TABLE public.t (id bigint, name text) PARTITION BY LIST (name)")
+    table.run("CREATE TABLE public.t_a PARTITION OF public.t FOR VALUES IN ('a')")
+    table.run("CREATE TABLE public.t_b PARTITION OF public.t DEFAULT")
+    table.load("id,name\n1,a\n2,a\n", **MERGE)
+    assert {"updated": 1, "unchanged": 1} == counted(table.load("id,name\n1,b\n2,a\n", **MERGE))
+    assert [[1, "b"], [2, "a"]] == table.rows("id, name")
+    assert [[1, "a"]] == table.run("SELECT id, name FROM etl_target.before_1")
+
+
 @pytest.mark.parametrize("kind", ["BY DEFAULT", "ALWAYS"])
 def test_identity_columns_fill_themselves_and_only_by_default_ones_can_be_written(table, kind):
     table.run(f"CREATE TABLE t (id bigint PRIMARY KEY, name text, n bigint GENERATED {kind} AS IDENTITY)")
