@@ -112,7 +112,7 @@ class Journey:
 
     def _through_the_stages(self, pipeline: Pipeline, run_id: str) -> Published | Duplicate:
         self.stage, self.so_far = Stage.PLAN, NOTHING
-        planned = plan(run_id, pipeline, source=self.source, target=self.target)
+        planned = plan(run_id, pipeline, source=self.source, target=self.target, work=self.work)
         if isinstance(planned, Duplicate):
             return planned
         self.log.tell(run_id, "plan_made", "; ".join(planned.notes))

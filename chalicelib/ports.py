@@ -218,6 +218,16 @@ class Target(Protocol):
         """Which of ``objects`` this pipeline loaded a newer version of, with the id of the run that did."""
         ...
 
+    def rows(
+        self, table: TableName, columns: Sequence[str], *, present: Sequence[str], limit_bytes: int
+    ) -> "Iterator[pa.RecordBatch]":
+        """The rows of a table without a null in ``present``, of one snapshot: each of ``columns`` as text.
+
+        Raises:
+            Refused: if they are larger than ``limit_bytes``, or may not be read.
+        """
+        ...
+
     def staging(self, plan: Plan) -> BatchSink:
         """The run's staging table as a sink; each write is one transaction with its marker."""
         ...

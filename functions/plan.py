@@ -23,7 +23,7 @@ def handler(payload: Payload) -> dict[str, Any]:
         return before
     pipeline = cloud().pipeline_of(run)
     with cloud().source(pipeline, cloud().queue.objects_of(run.run_id)) as source:
-        planned = plan(run.run_id, pipeline, source=source, target=cloud().target(pipeline))
+        planned = plan(run.run_id, pipeline, source=source, target=cloud().target(pipeline), work=cloud().work)
     if isinstance(planned, Plan):
         cloud().runs.tell(run.run_id, "plan_made", "; ".join(planned.notes))
         if planned.drift:

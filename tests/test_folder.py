@@ -90,7 +90,7 @@ class Carried:
 
     def to_publish(self, path):
         source = FileSource(str(path), work=path.parent)
-        planned = plan_stage(self.run.run_id, self.document, source=source, target=self.target)
+        planned = plan_stage(self.run.run_id, self.document, source=source, target=self.target, work=self.work)
         self.folder.keep_plan(planned)
         self.folder.keep_manifest(extract(planned, source=source), workers=1)
         (batch,) = self.folder.group(1)
@@ -166,7 +166,7 @@ ENDED = Failure("lambda", "Fatal", "the state machine ended")
 def test_a_run_that_failed_because_something_was_away_waits_to_be_carried_on(carried, database, work):
     folder, left = carried.folder, carried.folder.planned
     source = FileSource(str(carried.path), work=carried.path.parent)
-    folder.keep_plan(plan_stage(carried.run.run_id, carried.document, source=source, target=carried.target))
+    folder.keep_plan(plan_stage(carried.run.run_id, carried.document, source=source, target=carried.target, work=work))
     assert carried.run == carried.end(AWAY, for_good=False)
     assert {"run_id": carried.run.run_id, "next": "extract"} == left()
     told = query(database, "SELECT message FROM etl.run_events WHERE action = 'run_waits'")

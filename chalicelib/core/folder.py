@@ -21,6 +21,11 @@ def outcome_key(run_id: str, batch: int) -> str:
     return f"{run_prefix(run_id)}outcomes/{batch:05d}.json"
 
 
+def lookup_key(run_id: str, step: int, name: str) -> str:
+    """What was pinned of the table that the step at position ``step`` looks up."""
+    return f"{run_prefix(run_id)}lookups/{step:05d}/{name}"
+
+
 def judged_key(run_id: str) -> str:
     """What publish found by the rules, as JSON, beside what transform did."""
     return f"{run_prefix(run_id)}outcomes/publish.json"

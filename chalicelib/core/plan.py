@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from chalicelib.core.dialect import Dialect
 from chalicelib.core.drift import NONE, Drift
+from chalicelib.core.lookup import Pinned
 from chalicelib.core.manifest import ObjectVersion
 from chalicelib.core.pipeline import Pipeline, StagedRule
 from chalicelib.core.table import TableName
@@ -79,7 +80,7 @@ class Plan:
     ``fields`` are the object's, ``columns`` what the steps leave, in the order in which they are written.
     ``create`` is whether publish creates the table, ``together`` whether a step needs the records of all objects at
     once. ``drift`` is how the data differs from a table that is there: what becomes of it is the contract's. ``notes``
-    are decisions that a person should see.
+    are decisions that a person should see. ``lookups`` are the tables that steps look up, pinned.
     """
 
     run_id: str
@@ -93,6 +94,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     drift: Drift = NONE
     together: bool = False
+    lookups: tuple[Pinned, ...] = ()
 
     @property
     def unwanted(self) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ def compile_cast(step: Cast, relation: Relation, parser: SqlParser, place: str) 
     known(step.cast, relation.names, place)
     for column in relation.columns:
         if column.name in step.cast:
-            _castable(column, step.cast[column.name], place)
+            castable(column, step.cast[column.name], place)
     wanted = {name: Field(name, c.type, c.required, c.format, c.timezone) for name, c in step.cast.items()}
     first = len(relation.causes)
     level = fit(relation, wanted, parser, place=f"{place}.", told="{name} is no {type}", whole=True)
@@ -72,8 +72,12 @@ def compile_cast(step: Cast, relation: Relation, parser: SqlParser, place: str) 
     )  # fmt: skip
 
 
-def _castable(column: Column, to: Typed, place: str) -> None:
-    """Check that some value could be cast: text to anything and anything to text, else within a kind."""
+def castable(column: Column, to: Typed, place: str) -> None:
+    """Check that some value could be cast: text to anything and anything to text, else within a kind.
+
+    Raises:
+        InvalidPipeline: with ``place`` and the column's name, if none could.
+    """
     kinds = {_kind(column.type), _kind(carrier(to.type))}
     if len(kinds) > 1 and "text" not in kinds and to.format is None:
         cause = f"no value of {column.type.lower()} is a {to.type}"

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from chalicelib.core.drift import MissingColumn
-from chalicelib.core.pipeline import Cast, Pipeline, rule_keys
+from chalicelib.core.lookup import Pinned
+from chalicelib.core.pipeline import Cast, Lookup, Pipeline, rule_keys
 from chalicelib.core.pipeline.steps.sensitive import hidden_by
 from chalicelib.core.plan import DELETED, Field, TargetColumn
 from chalicelib.core.reject import Reason, Severity
@@ -16,6 +17,7 @@ from chalicelib.core.types import ColumnType
 from chalicelib.engine.casts import carrier, cast
 from chalicelib.engine.fitting import compile_cast, fit
 from chalicelib.engine.gather import Gather, gathered, gathered_by
+from chalicelib.engine.lookup import compile_lookup
 from chalicelib.ports import SqlParser
 from chalicelib.relations.expression import expression
 from chalicelib.relations.names import distinct, known
@@ -47,9 +49,13 @@ class Program:
 
 
 def compile_steps(
-    pipeline: Pipeline, fields: tuple[Field, ...], parser: SqlParser
+    pipeline: Pipeline, fields: tuple[Field, ...], parser: SqlParser, lookups: Sequence[Pinned] = ()
 ) -> tuple[Relation, tuple[Gather, ...]]:
-    """Compile casts, steps and record rules, up to the columns that the steps leave."""
+    """Compile casts, steps and record rules, up to the columns that the steps leave.
+
+    ``lookups`` has what each step ``lookup`` of the pipeline looks up.
+    """
+    looked_up = {pinned.step: pinned for pinned in lookups}
     relation = _casts(fields, parser)
     gathers: list[Gather] = []
     for i, step in enumerate(pipeline.transforms):
@@ -62,6 +68,8 @@ def compile_steps(
             gathers.append(replace(gather, tells=not hides))
         elif isinstance(step, Cast):
             relation = compile_cast(step, relation, parser, place)
+        elif isinstance(step, Lookup):
+            relation = compile_lookup(step, relation, looked_up[i], parser, place)
         else:
             relation = STEPS[type(step)](step, relation, parser, place)
     return relation, tuple(gathers)
@@ -75,6 +83,7 @@ def compile_program(
     unwanted: tuple[str, ...] = (),
     *,
     missing: Sequence[MissingColumn] = (),
+    lookups: Sequence[Pinned] = (),
 ) -> Program:
     """Compile the whole program for the columns that the target takes; a value in an ``unwanted`` one is a reject.
 
@@ -83,7 +92,7 @@ def compile_program(
     Raises:
         InvalidPipeline: with the place, for an unknown column, a query that is none, an expression that aggregates.
     """
-    relation, gathers = compile_steps(pipeline, fields, parser)
+    relation, gathers = compile_steps(pipeline, fields, parser, lookups)
     relation = _filled(relation, missing)
     check_columns(pipeline, columns, missing)
     broken = [*_record_rules(pipeline, relation, parser), *_table_rules(columns, relation), *_contract_rules(unwanted)]

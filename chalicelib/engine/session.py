@@ -32,11 +32,12 @@ _OWN = re.compile(
 
 @contextmanager
 def locked_session(
-    *, readable: Sequence[Path] = (), spill: Path | None = None, timeout_s: float = TIMEOUT_S
+    *, readable: Sequence[Path] = (), spill: Path | None = None, timeout_s: float = TIMEOUT_S, keeps_sides: bool = False
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """An in-memory DuckDB that can read the paths ``readable``, spill into ``spill``, and reach nothing else.
 
-    A statement that takes longer than ``timeout_s`` is interrupted.
+    A statement that takes longer than ``timeout_s`` is interrupted. ``keeps_sides``: the right side of a join is the
+    one that is held in memory, for the engine knows no size of an object and may hold the records instead.
     """
     connection = duckdb.connect(
         config={
@@ -54,6 +55,8 @@ def locked_session(
     try:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET ieee_floating_point_ops = false")
+        if keeps_sides:
+            connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
         connection.execute(f"SET max_execution_time = {round(timeout_s * 1000)}")
         if readable:
             listed = ", ".join(text_literal(str(path)) for path in readable)

@@ -1,7 +1,8 @@
 """Checking: a pipeline's steps and rules compiled as far as its declared columns allow, without data or a database.
 
 What is not declared may still be in the file: such a name is assumed to be a column of text, and what only its real
-type can decide is left to the first file. A name that is nearly a declared one is taken for a slip.
+type can decide is left to the first file; so it is with the columns of a table that a step looks up. A name that is
+nearly a declared one is taken for a slip.
 """
 
 import re
@@ -10,9 +11,10 @@ from dataclasses import dataclass, field
 
 from chalicelib.core.document import parse_document
 from chalicelib.core.errors import InvalidPipeline
-from chalicelib.core.pipeline import Expr, Filter, Pipeline, Regex, Rule
+from chalicelib.core.pipeline import Expr, Filter, Lookup, Pipeline, Regex, Rule
 from chalicelib.core.plan import Field
 from chalicelib.core.types import ColumnType
+from chalicelib.engine.lookup import assumed
 from chalicelib.engine.program import compile_steps
 from chalicelib.engine.session import parser
 from chalicelib.planning.columns import made, made_type_of
@@ -94,7 +96,7 @@ def _steps(pipeline: Pipeline, found: Checked, sql: SqlParser) -> Relation | Non
         left = pipeline.model_copy(update={"transforms": tuple(steps)})
         fields = tuple(_fields(pipeline, found.assumed))
         try:
-            relation, _ = compile_steps(left, fields, sql)
+            relation, _ = compile_steps(left, fields, sql, assumed(left))
             if fields:
                 made(relation.columns, fields)
         except InvalidPipeline as error:
@@ -119,7 +121,8 @@ def _take(message: str, pipeline: Pipeline, found: Checked) -> str | None:
     if unknown and not everything and there.isdisjoint(slips):
         found.assumed.append(unknown["name"])
         return unknown["name"]
-    if not (found.assumed and _OF_TYPES.search(told)):
+    guessed = bool(found.assumed) or any(isinstance(step, Lookup) for step in pipeline.transforms)
+    if not (guessed and _OF_TYPES.search(told)):
         found.mistakes.append(message)
     return None
 

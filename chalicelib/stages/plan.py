@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from chalicelib.core.drift import Drift
 from chalicelib.core.errors import Refused
+from chalicelib.core.lookup import Pinned
 from chalicelib.core.manifest import ObjectVersion
 from chalicelib.core.outcome import Duplicate
 from chalicelib.core.pipeline import Pipeline
@@ -11,25 +12,28 @@ from chalicelib.core.pipeline import Target as TargetDocument
 from chalicelib.core.plan import Plan, TableShape, TargetColumn
 from chalicelib.core.writing import data_shape, keyed, writing_notes
 from chalicelib.engine.gather import needs_the_whole_run
+from chalicelib.engine.pinning import pin
 from chalicelib.engine.program import compile_program, compile_steps
 from chalicelib.engine.session import parser
 from chalicelib.planning.columns import drift, made, matched
 from chalicelib.planning.notes import notes
 from chalicelib.planning.reading import Reading, read, same_form
-from chalicelib.ports import Source, Target
+from chalicelib.ports import ObjectStore, Source, Target
 from chalicelib.rules.columns import check_references
 
 #: A run-scope step gathers the run in one batch; above this size it is refused.
 RUN_SCOPE_LIMIT_BYTES = 2 * 1024**3
 
 
-def plan(run_id: str, pipeline: Pipeline, *, source: Source, target: Target) -> Plan | Duplicate:
+def plan(run_id: str, pipeline: Pipeline, *, source: Source, target: Target, work: ObjectStore) -> Plan | Duplicate:
     """Pin the objects, decide dialect and types from samples, and compile the program once to prove that it does.
+
+    The rows of looked-up tables are pinned, too, into the run's folder.
 
     Raises:
         Held: if the data's columns break the contract with the document or with the table.
         InvalidPipeline: if a step or a rule does not compile for these columns.
-        Refused: if the table cannot be written to in this mode.
+        Refused: if the table cannot be written to in this mode, or one that is looked up cannot be pinned.
     """
     target.prepare()
     table = pipeline.target.table
@@ -44,7 +48,8 @@ def plan(run_id: str, pipeline: Pipeline, *, source: Source, target: Target) -> 
     if not versions:
         return Duplicate(next(iter(newer.values())), superseded=True)
     reading = _read(versions, pipeline, shape, source)
-    columns, found = _columns(pipeline, reading, shape, sum(v.size_bytes for v in versions))
+    lookups = pin(run_id, pipeline, target=target, work=work)
+    columns, found = _columns(pipeline, reading, shape, sum(v.size_bytes for v in versions), lookups)
     check_references(pipeline, columns, target.shape, found.missing)
     return Plan(
         run_id=run_id,
@@ -55,9 +60,14 @@ def plan(run_id: str, pipeline: Pipeline, *, source: Source, target: Target) -> 
         fields=reading.fields,
         columns=columns,
         create=shape is None,
-        notes=(*notes(reading, pipeline, shape, columns, found), *writing_notes(pipeline.target, shape)),
+        notes=(
+            *notes(reading, pipeline, shape, columns, found),
+            *writing_notes(pipeline.target, shape),
+            *(pinned.note for pinned in lookups),
+        ),
         drift=found,
         together=_together(pipeline),
+        lookups=lookups,
     )
 
 
@@ -85,12 +95,12 @@ def _read(versions: Sequence[ObjectVersion], pipeline: Pipeline, shape: TableSha
 
 
 def _columns(
-    pipeline: Pipeline, reading: Reading, shape: TableShape | None, size_bytes: int
+    pipeline: Pipeline, reading: Reading, shape: TableShape | None, size_bytes: int, lookups: Sequence[Pinned]
 ) -> tuple[tuple[TargetColumn, ...], Drift]:
     if not reading.typed and shape is None:
         return (), Drift()
     with parser() as sql:
-        relation, _ = compile_steps(pipeline, reading.fields, sql)
+        relation, _ = compile_steps(pipeline, reading.fields, sql, lookups)
         if size_bytes > RUN_SCOPE_LIMIT_BYTES and needs_the_whole_run(pipeline.transforms, sql):
             limit = RUN_SCOPE_LIMIT_BYTES // 1024**2
             raise Refused(f"a step needs the whole run at once, {size_bytes >> 20:,} MB; the limit is {limit:,} MB")
@@ -102,7 +112,9 @@ def _columns(
         columns = keyed(pipeline.target, columns)
         rejects = pipeline.target.contract.new_columns == "reject"
         unwanted = tuple(new.name for new in found.new) if rejects else ()
-        compile_program(pipeline, reading.fields, columns, sql, unwanted, missing=found.missing)
+        compile_program(
+            pipeline, reading.fields, columns, sql, unwanted, missing=found.missing, lookups=lookups
+        )
     return columns, found
 
 

@@ -21,9 +21,11 @@ from chalicelib.core.plan import Plan
 from chalicelib.core.reject import Reason, Reject, Severity, raw_of
 from chalicelib.engine.fates import Fates
 from chalicelib.engine.gathering import Gathering
+from chalicelib.engine.lookup import Fetched, looking_session
+from chalicelib.engine.pinning import fetch
 from chalicelib.engine.program import Program, compile_program
 from chalicelib.engine.records import Numbers, Refusal, locate, screen, veiled
-from chalicelib.engine.session import locked_session, parser
+from chalicelib.engine.session import parser
 from chalicelib.engine.stream import NotStrict, counted, open_input
 from chalicelib.engine.stream import stream as run_stream
 from chalicelib.ports import BatchSink, ObjectStore, Progress, Source
@@ -51,12 +53,12 @@ def transform(
     with ExitStack() as stack:
         if full:
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="etlplus-")))
-            program = _compiled(plan)
+            program, lookups = _compiled(plan), fetch(plan.lookups, work, folder)
             hidden = sensitive_fields(plan.pipeline.transforms, [field.name for field in plan.fields])
             encoding = plan.dialect.encoding
             paths = [stack.enter_context(source.local(batch.object, encoding)) for batch in full]
             works = [
-                _Work(plan, batch, program, path, folder, progress, hidden)
+                _Work(plan, batch, program, path, folder, progress, hidden, lookups)
                 for batch, path in zip(full, paths, strict=True)
             ]
             rejects = [stack.enter_context(work.writing(rejects_key(plan.run_id, batch.number))) for batch in full]
@@ -73,7 +75,9 @@ def transform(
 
 def _compiled(plan: Plan) -> Program:
     with parser() as sql:
-        return compile_program(plan.pipeline, plan.fields, plan.columns, sql, plan.unwanted, missing=plan.drift.missing)
+        return compile_program(
+            plan.pipeline, plan.fields, plan.columns, sql, plan.unwanted, missing=plan.drift.missing, lookups=plan.lookups
+        )
 
 
 def _streamed(works: Sequence["_Work"], rejects: Sequence[IO[bytes]], sink: BatchSink) -> dict[int, Transformed]:
@@ -89,7 +93,7 @@ def _gathered(works: Sequence["_Work"], rejects: Sequence[IO[bytes]], sink: Batc
     plan, program = works[0].plan, works[0].program
     readable = [path for work in works for path in (work.path, work.clean)]
     spill, limit_s = works[0].folder, plan.pipeline.limits.timeout_minutes * 60
-    with locked_session(readable=readable, spill=spill, timeout_s=limit_s) as connection:
+    with looking_session(works[0].lookups, readable=readable, spill=spill, timeout_s=limit_s) as connection:
         gathering = Gathering(connection, program)
         passes = [
             work.read(partial(work.gathered, gathering, connection), into)
@@ -127,7 +131,7 @@ class _Pass:
 class _Work:
     """The work on one batch, whose object is at ``path``; what is temporary goes into ``folder``.
 
-    ``hidden`` are the fields that no reject may show; None: perhaps any.
+    ``hidden`` are the fields that no reject may show; None: perhaps any. ``lookups`` are the pinned rows that it joins.
     """
 
     plan: Plan
@@ -137,6 +141,7 @@ class _Work:
     folder: Path
     progress: Progress
     hidden: frozenset[int] | None
+    lookups: Sequence[Fetched]
 
     @property
     def clean(self) -> Path:
@@ -184,7 +189,8 @@ class _Work:
         if not look.expected:
             return sink.write(self.plan, self.batch, ())  # an empty batch is there, too
         limit_s = self.plan.pipeline.limits.timeout_minutes * 60
-        with locked_session(readable=[look.path], spill=self.folder, timeout_s=limit_s) as connection:
+        readable, spill = [look.path], self.folder
+        with looking_session(self.lookups, readable=readable, spill=spill, timeout_s=limit_s) as connection:
             self._open(connection, look)
             records = run_stream(connection, self.program, fates, numbers=look.numbers, advance=self.progress.advance)
             return sink.write(self.plan, self.batch, _all_read(records, fates, look.expected))

@@ -44,7 +44,7 @@ def stages(database, tmp_path):
 
         def plan(self, run_id):
             target = self.target()
-            planned = plan(run_id, self.document, source=self.source, target=target)
+            planned = plan(run_id, self.document, source=self.source, target=target, work=work)
             target.close()
             return travelled(planned)
 

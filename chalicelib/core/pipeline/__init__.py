@@ -47,6 +47,7 @@ from chalicelib.core.pipeline.steps import (
     Derive,
     Filter,
     Hash,
+    Lookup,
     Mask,
     Pivot,
     Rename,
@@ -56,13 +57,14 @@ from chalicelib.core.pipeline.steps import (
     Trim,
     Unpivot,
 )
+from chalicelib.core.pipeline.steps.lookup import own_lookups
 from chalicelib.core.pipeline.steps.names import rename_faults
 from chalicelib.core.pipeline.target import HISTORY, Keep, Target
 
 __all__ = [
     "HISTORY", "Aggregate", "Cast", "Column", "Contract", "CsvFormat", "DateOrder", "Deduplicate", "Derive", "Expr",
-    "FileSource", "Filter", "ForeignKey", "Freshness", "Hash", "In", "Keep", "Length", "Limits", "Mask", "Mean",
-    "MeasuredRule", "NotNull", "ObjectTrigger", "Parallel", "Pipeline", "Pivot", "Range", "RecordRule", "Regex",
+    "FileSource", "Filter", "ForeignKey", "Freshness", "Hash", "In", "Keep", "Length", "Limits", "Lookup", "Mask",
+    "Mean", "MeasuredRule", "NotNull", "ObjectTrigger", "Parallel", "Pipeline", "Pivot", "Range", "RecordRule", "Regex",
     "RejectRatio", "Rename", "RowCount", "Rule", "RunRule", "S3Source", "Source", "Split", "Sql", "StagedRule", "Step",
     "Sum", "Target", "Trim", "Unique", "Unpivot", "json_schema", "rule_keys",
 ]  # fmt: skip
@@ -85,6 +87,9 @@ class Limits(Model):
     )
     max_record_mb: Annotated[StrictInt, Field(ge=1, le=256)] = Field(
         default=64, description="The longest record in megabytes, 1 to 256."
+    )
+    lookup_mb: Annotated[StrictInt, Field(ge=1, le=256)] = Field(
+        default=64, description="The most megabytes that one lookup may take of its table, 1 to 256."
     )
 
 
@@ -142,6 +147,7 @@ class Pipeline(Model):
         yield from rename_faults(self.columns, self.transforms)
         yield from repeated_rules(self.rules)
         yield from own_references(self.rules, self.target.table)
+        yield from own_lookups(self.transforms, self.target.table)
         for position in range(1, len(self.triggers)):
             yield Fault("a second object trigger; keep one", ("triggers", position))
         if self.triggers and isinstance(self.source, FileSource):

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import pg8000.exceptions
+import pyarrow as pa
 
 from chalicelib.core.ledger import LedgerEntry, TableHash
 from chalicelib.core.manifest import ObjectVersion
@@ -17,6 +18,7 @@ from chalicelib.postgres.statements import statements
 from chalicelib.targets.postgres.catalogue import relation, shape
 from chalicelib.targets.postgres.claims import entry, identity, loader, superseder
 from chalicelib.targets.postgres.publication import LOCK_TIMEOUT_S, PostgresPublication
+from chalicelib.targets.postgres.rows import rows
 from chalicelib.targets.postgres.staging import Staging, drop_staging
 from chalicelib.targets.postgres.table_hash import hash_rows
 
@@ -53,6 +55,12 @@ class PostgresTarget:
         with translated(table):
             found = {version: superseder(connection, table, pipeline, version) for version in objects}
         return {version: run_id for version, run_id in found.items() if run_id is not None}
+
+    def rows(
+        self, table: TableName, columns: Sequence[str], *, present: Sequence[str], limit_bytes: int
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows of a table without a null in ``present``, of one snapshot: each of ``columns`` as text."""
+        return rows(self._session.connection(), table, columns, present, limit_bytes)
 
     def staging(self, plan: Plan) -> Staging:
         """The run's staging table as a sink."""

@@ -1,8 +1,8 @@
 """Steps: what the transform stage does to records, in order.
 
 In the document a step is a mapping with one key, the step's word. A new step is one class whose one field is
-that word (``columns`` has those that change columns, ``records`` those that choose or make records), and one name in
-``Step``.
+that word (``columns`` and ``lookup`` have those that change columns, ``records`` those that choose or make records),
+and one name in ``Step``.
 """
 
 from collections.abc import Mapping
@@ -11,11 +11,12 @@ from typing import Annotated
 from pydantic import Discriminator, Tag
 
 from chalicelib.core.pipeline.steps.columns import Cast, Derive, Hash, Mask, Rename, Split, Trim
+from chalicelib.core.pipeline.steps.lookup import Lookup
 from chalicelib.core.pipeline.steps.records import Aggregate, Deduplicate, Filter, Pivot, Sql, Unpivot
 
 __all__ = [
-    "Aggregate", "Cast", "Deduplicate", "Derive", "Filter", "Hash", "Mask", "Pivot", "Rename", "Split", "Sql", "Step",
-    "Trim", "Unpivot", "step_word",
+    "Aggregate", "Cast", "Deduplicate", "Derive", "Filter", "Hash", "Lookup", "Mask", "Pivot", "Rename", "Split",
+    "Sql", "Step", "Trim", "Unpivot", "step_word",
 ]  # fmt: skip
 
 
@@ -34,6 +35,7 @@ Step = Annotated[
     | Annotated[Filter, Tag("filter")]
     | Annotated[Deduplicate, Tag("deduplicate")]
     | Annotated[Split, Tag("split")]
+    | Annotated[Lookup, Tag("lookup")]
     | Annotated[Aggregate, Tag("aggregate")]
     | Annotated[Pivot, Tag("pivot")]
     | Annotated[Unpivot, Tag("unpivot")]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from chalicelib.core.pipeline.base import Fault
-from chalicelib.core.pipeline.steps import Aggregate, Derive, Pivot, Rename, Split, Sql, Step, Unpivot
+from chalicelib.core.pipeline.steps import Aggregate, Derive, Lookup, Pivot, Rename, Split, Sql, Step, Unpivot
 from chalicelib.core.words import quoted
 
 
@@ -21,6 +21,8 @@ def rename_faults(columns: Mapping[str, object], steps: Sequence[Step]) -> Itera
                 gone = (gone | names.keys()) - set(names.values())
             case Derive(derive=names):
                 present, gone = present | names.keys(), gone - names.keys()
+            case Lookup(lookup=found):
+                present, gone = present | found.taken.keys(), gone - found.taken.keys()
             case Sql() | Aggregate() | Pivot() | Unpivot() | Split():
                 present, gone = set(), set()
 

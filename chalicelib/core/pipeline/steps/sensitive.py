@@ -2,10 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 
-from chalicelib.core.pipeline.steps import Cast, Deduplicate, Derive, Filter, Hash, Mask, Rename, Split, Step, Trim
+from chalicelib.core.pipeline.steps import (
+    Cast,
+    Deduplicate,
+    Derive,
+    Filter,
+    Hash,
+    Lookup,
+    Mask,
+    Rename,
+    Split,
+    Step,
+    Trim,
+)
 
 #: Steps after which a column still holds what its field holds, if in another form.
 _IN_PLACE = (Trim, Filter, Cast, Deduplicate, Mask, Hash)
+#: Where a looked-up column's values stand: in no field, so to hide it hides nothing of the object.
+_ELSEWHERE = -1
 
 
 def sensitive_fields(steps: Sequence[Step], fields: Sequence[str]) -> frozenset[int] | None:
@@ -21,7 +35,7 @@ def sensitive_fields(steps: Sequence[Step], fields: Sequence[str]) -> frozenset[
             if name not in source:
                 return None
             found.add(source[name])
-    return frozenset(found)
+    return frozenset(found - {_ELSEWHERE})
 
 
 def _followed(source: Mapping[str, int], step: Step) -> dict[str, int]:
@@ -31,6 +45,9 @@ def _followed(source: Mapping[str, int], step: Step) -> dict[str, int]:
             return {names.get(name, name): position for name, position in source.items()}
         case Derive(derive=made):
             return {name: position for name, position in source.items() if name not in made}
+        case Lookup(lookup=looked):
+            kept = {name: position for name, position in source.items() if name not in looked.taken}
+            return kept | {name: _ELSEWHERE for name in looked.taken if name not in source}
         case Split(split=parts):
             return {name: position for name, position in source.items() if name not in (parts.into or ())}
     return dict(source) if isinstance(step, _IN_PLACE) else {}
