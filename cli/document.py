@@ -62,6 +62,9 @@ def preview(
     object_: Annotated[
         str | None, typer.Option("--object", help="The file to look at; the source's own if not.")
     ] = None,
+    dsn: Annotated[
+        str | None, typer.Option(help="The database with the tables that steps look up; load's own if not.")
+    ] = None,
     output: Output = Form.TABLE,
 ) -> None:
     """Show the first records of a file before and after each step, those that are out and why; nothing is loaded.
@@ -71,5 +74,5 @@ def preview(
     from cli.load import load_pipeline
     from cli.looking import look
 
-    looked = look(load_pipeline(document), object_, records)
+    looked = look(load_pipeline(document), object_, records, dsn)
     emit(looked.to_json(), output, looked.text())

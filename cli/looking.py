@@ -10,9 +10,10 @@ from typing import Any
 
 from chalicelib.core.errors import Refused
 from chalicelib.core.pipeline import FileSource as FileSourceDocument
-from chalicelib.core.pipeline import Pipeline
+from chalicelib.core.pipeline import Lookup, Pipeline
 from chalicelib.core.plan import Sample
 from chalicelib.engine.encoding import as_utf_8
+from chalicelib.engine.lookup import Fetched
 from chalicelib.planning.notes import said_of
 from chalicelib.planning.preview import Out, Seen
 from chalicelib.planning.preview import preview as preview_of
@@ -58,8 +59,10 @@ class Looked:
         return "\n".join(lines)
 
 
-def look(pipeline: Pipeline, file: str | None, records: int) -> Looked:
+def look(pipeline: Pipeline, file: str | None, records: int, dsn: str | None = None) -> Looked:
     """Carry the first records of ``file``, or of the one that the pipeline's own source finds first.
+
+    A database (``dsn``, or the one that ``load`` would use) is asked only for tables that steps look up.
 
     Raises:
         Refused: if the source needs a cloud and no file is named.
@@ -73,7 +76,21 @@ def look(pipeline: Pipeline, file: str | None, records: int) -> Looked:
     reading = read(sample, pipeline, None, uri)
     with TemporaryDirectory(prefix="etlplus-") as folder:
         plain = as_utf_8(sample, reading.dialect.encoding)
-        return Looked(uri, pipeline, reading, preview_of(plain, reading, pipeline, records, Path(folder)))
+        lookups = _lookups(pipeline, dsn, Path(folder))
+        return Looked(
+            uri, pipeline, reading, preview_of(plain, reading, pipeline, records, Path(folder), lookups=lookups)
+        )
+
+
+def _lookups(pipeline: Pipeline, dsn: str | None, folder: Path) -> tuple[Fetched, ...]:
+    if not any(isinstance(step, Lookup) for step in pipeline.transforms):
+        return ()
+    from chalicelib.bootstrap.local import looked_up
+    from chalicelib.settings import Settings
+    from cli.local import places
+
+    with places(target=dsn or Settings.read().connection(pipeline.target.connection)) as where:
+        return looked_up(pipeline, where.target, folder)
 
 
 def sample_of(pattern: str) -> tuple[str, Sample]:

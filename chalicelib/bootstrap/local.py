@@ -13,6 +13,8 @@ from chalicelib.core.pipeline import Pipeline
 from chalicelib.core.run import Run
 from chalicelib.disk import DiskStore
 from chalicelib.engine.heap import keep_freed_blocks
+from chalicelib.engine.lookup import Fetched
+from chalicelib.engine.pinning import fetch, pin
 from chalicelib.engine.records.ahead import ReadAhead
 from chalicelib.journey import Journey
 from chalicelib.ports import Progress
@@ -40,6 +42,20 @@ def run_log(control: Dsn) -> Iterator[PostgresRuns]:
         yield PostgresRuns(plane)
     finally:
         plane.close()
+
+
+def looked_up(pipeline: Pipeline, database: Dsn, folder: Path) -> tuple[Fetched, ...]:
+    """The rows that the steps look up in ``database`` now, copied into ``folder``.
+
+    Raises:
+        InvalidPipeline: with the place, for a table or a column that is not there.
+        Refused: if a table cannot be pinned.
+    """
+    target, work = PostgresTarget(database), DiskStore(folder / "work")
+    try:
+        return fetch(pin("preview", pipeline, target=target, work=work), work, folder)
+    finally:
+        target.close()
 
 
 def run_in_process(pipeline: Pipeline, places: Places, progress: Progress, ahead: ReadAhead | None = None) -> Run:

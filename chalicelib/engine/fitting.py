@@ -104,8 +104,8 @@ def _conversion(column: Column, wanted: Field, *, whole: bool) -> str | None:
     kind, name = carrier(wanted.type), quoted(column.name)
     if kind != "VARCHAR" and not column.is_text and wanted.format is None:
         if whole and column.is_number and kind in NUMBERS - {"FLOAT", "DOUBLE"}:
-            return f"CASE WHEN CAST({name} AS {kind}) = {name} THEN CAST({name} AS {kind}) END"
-        return None if column.type == kind else f"CAST({name} AS {kind})"
+            return f"CASE WHEN TRY_CAST({name} AS {kind}) = {name} THEN TRY_CAST({name} AS {kind}) END"
+        return None if column.type == kind else f"TRY_CAST({name} AS {kind})"
     text = name if column.is_text else f"CAST({name} AS VARCHAR)"
     checked = cast(wanted, text)
     return None if checked == name else checked

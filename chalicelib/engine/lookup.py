@@ -92,6 +92,7 @@ def compile_lookup(step: Lookup, relation: Relation, pinned: Pinned, parser: Sql
     pairs = [(columns[name], theirs) for name, theirs in zip(ours, pinned.keys, strict=True)]
     for column, theirs in pairs:
         castable(column, Typed(type=_kind_of(theirs.type)), f"{place}.on")
+    parser.declare(view_of(pinned), _columns(pinned))
     made = [
         (Column(name, carrier(theirs.type), str(theirs.type)), f"_etl_value_{i}")
         for i, (name, theirs) in enumerate(zip(asked.taken, pinned.columns, strict=True))
@@ -147,6 +148,13 @@ def _typed(pinned: Pinned, path: Path) -> str:
     return f"SELECT *, true AS {_FOUND} FROM ({rows}) WHERE {there}"
 
 
+def _columns(pinned: Pinned) -> list[tuple[str, str]]:
+    """The columns of the view and their engine types."""
+    keys = [(f"k{i}", carrier(_kind_of(column.type))) for i, column in enumerate(pinned.keys)]
+    values = [(f"v{i}", carrier(column.type)) for i, column in enumerate(pinned.columns)]
+    return [*keys, *values, (_FOUND, "BOOLEAN")]
+
+
 def _kind_of(column_type: ColumnType) -> ColumnType:
     """The type by which a column is compared: without a length, and a number as such."""
     if column_type.base == "numeric":
@@ -165,8 +173,8 @@ def _compared(column: Column, kind: ColumnType) -> str:
         return f"rtrim({text}, ' ')" if kind.base == "character" else text
     if column.is_text:
         return cast(Field(column.name, kind), name)
-    value = f"CAST({name} AS {wanted})"
-    return name if column.type == wanted else f"CASE WHEN CAST({value} AS {column.type}) = {name} THEN {value} END"
+    value = f"TRY_CAST({name} AS {wanted})"
+    return name if column.type == wanted else f"CASE WHEN TRY_CAST({value} AS {column.type}) = {name} THEN {value} END"
 
 
 def _digits(number: str) -> str:

@@ -119,9 +119,10 @@ class _Pinning:
         read = f"SELECT {', '.join(lost)} FROM read_parquet({text_literal(str(raw))})"
         for column, count in zip(self._pinned.columns, connection.execute(read).fetchall()[0], strict=True):
             if count:
-                told = f"{count:,} values of {column.name} ({column.type}) of {self._pinned.table} cannot be carried"
+                values = f"{count:,} {'value' if count == 1 else 'values'} of {column.name} ({column.type})"
+                told = f"{values} of {self._pinned.table} cannot be carried, as infinity and NaN cannot"
                 way = "leave it out, or look up a view that has it as text"
-                raise Refused(f"{self._place}.columns: {told}, infinity and NaN among them; {way}")
+                raise Refused(f"{self._place}.columns: {told}; {way}")
 
     def _check_keys(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Of one key there may be one row, or equal ones, in what the step takes."""

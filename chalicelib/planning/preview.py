@@ -1,19 +1,21 @@
 """Preview: the first records of an object before and after each step, with what became of those that are out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from chalicelib.core.lookup import Pinned
 from chalicelib.core.pipeline import Pipeline
-from chalicelib.core.plan import LINE, Field, Sample, TargetColumn
+from chalicelib.core.plan import LINE, Field, Sample
 from chalicelib.engine.fates import Fates
 from chalicelib.engine.gathering import Gathering
+from chalicelib.engine.lookup import Fetched, looking_session
 from chalicelib.engine.program import Program, compile_program, compile_steps
 from chalicelib.engine.records import Numbers, Refusal, locate, screen, tally
-from chalicelib.engine.session import Parser, locked_session, parser
+from chalicelib.engine.session import Parser, parser
 from chalicelib.engine.stream import open_input, stream
 from chalicelib.planning.columns import made
 from chalicelib.planning.reading import Reading
@@ -42,10 +44,19 @@ class Seen:
     out: tuple[Out, ...]
 
 
-def preview(sample: Sample, reading: Reading, pipeline: Pipeline, records: int, folder: Path) -> list[Seen]:
+def preview(
+    sample: Sample,
+    reading: Reading,
+    pipeline: Pipeline,
+    records: int,
+    folder: Path,
+    *,
+    lookups: Sequence[Fetched] = (),
+) -> list[Seen]:
     """Carry the first ``records`` of ``sample`` (in UTF-8), or as many as its head holds, through the pipeline.
 
-    ``folder`` is for a copy of them. A run-scope step sees these records only.
+    ``folder`` is for a copy of them. A run-scope step sees these records only. ``lookups`` are the pinned rows of the
+    tables that steps look up.
 
     Raises:
         InvalidPipeline: with the place, if a step or a rule does not compile for these columns.
@@ -57,9 +68,9 @@ def preview(sample: Sample, reading: Reading, pipeline: Pipeline, records: int, 
     broken = tuple(Out(each.record, rejected=True, reasons=(f"the record {each.reason}",)) for each in refused)
     seen: list[Seen] = []
     with parser() as sql:
-        for after, program in _programs(pipeline, reading.fields, sql):
+        for after, program in _programs(pipeline, reading.fields, [pinned for pinned, _ in lookups], sql):
             fates = Fates(program.causes)
-            kept = _run(program, fates, clean, reading, found.numbers) if found.kept else []
+            kept = _run(program, fates, clean, reading, found.numbers, lookups=lookups) if found.kept else []
             out = _out(seen, kept, fates) if seen else (*broken, *_rejected(fates))
             seen.append(Seen(after, tuple(kept), out))
     return seen
@@ -76,28 +87,30 @@ def _cut(sample: Sample, reading: Reading, records: int, path: Path) -> None:
         path.write_bytes(sample.head[:end] + b"\n")
 
 
-def _programs(pipeline: Pipeline, fields: tuple[Field, ...], sql: Parser) -> Iterator[tuple[str, Program]]:
+def _programs(
+    pipeline: Pipeline, fields: tuple[Field, ...], lookups: Sequence[Pinned], sql: Parser
+) -> Iterator[tuple[str, Program]]:
     for count in range(len(pipeline.transforms) + 1):
         part = pipeline.model_copy(update={"transforms": pipeline.transforms[:count], "rules": ()})
         step = pipeline.transforms[count - 1].step if count else ""
         after = f"transforms[{count - 1}].{step}" if count else "read"
-        yield after, compile_program(part, fields, _columns(part, fields, sql), sql)
+        yield after, _program(part, fields, lookups, sql)
     if pipeline.rules:
-        yield "rules", compile_program(pipeline, fields, _columns(pipeline, fields, sql), sql)
+        yield "rules", _program(pipeline, fields, lookups, sql)
 
 
-def _columns(pipeline: Pipeline, fields: tuple[Field, ...], sql: Parser) -> tuple[TargetColumn, ...]:
-    relation, _ = compile_steps(pipeline, fields, sql)
-    return made(relation.columns, fields)
+def _program(pipeline: Pipeline, fields: tuple[Field, ...], lookups: Sequence[Pinned], sql: Parser) -> Program:
+    relation, _ = compile_steps(pipeline, fields, sql, lookups)
+    return compile_program(pipeline, fields, made(relation.columns, fields), sql, lookups=lookups)
 
 
 def _run(
-    program: Program, fates: Fates, clean: Path, reading: Reading, numbers: Numbers
+    program: Program, fates: Fates, clean: Path, reading: Reading, numbers: Numbers, *, lookups: Sequence[Fetched]
 ) -> list[tuple[int | None, dict[str, Any]]]:
     def numbered(first: int, length: int) -> pa.Array:
         return pa.array(numbers.take(first, length), pa.int64())
 
-    with locked_session(readable=[clean]) as connection:
+    with looking_session(lookups, readable=[clean]) as connection:
         fields = len(reading.fields)
         open_input(connection, clean, reading.dialect, fields, new_line="\n", longest_bytes=_LONGEST_BYTES)
         if program.gathers:

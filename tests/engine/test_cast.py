@@ -42,6 +42,7 @@ def test_a_text_that_does_not_fit_rejects_its_record_only(run, kind, text):
     [
         ("bigint", "text", [("1",), ("300",)], [2]),
         ("bigint", "smallint", [(1,), (300,)], [2]),
+        ("bigint", "numeric(2,0)", [(1,)], [2, 3]),
         ("numeric(5,1)", "bigint", [(1,), (300,)], [2]),
         ("double precision", "integer", [(1,), (300,)], [2]),
         ("numeric(5,1)", "numeric(5,0)", [(1,), (2,), (300,)], []),  # rounded, as the text 1.5 is
@@ -52,6 +53,14 @@ def test_a_text_that_does_not_fit_rejects_its_record_only(run, kind, text):
 def test_other_types_are_cast_too_and_a_fraction_is_no_whole_number(run, source, kind, values, rejected):
     ran = run(b"a\n1\n1.5\n300\n", {"a": source}, [{"cast": {"a": kind}}])
     assert (values, rejected) == (ran.values, list(ran.rejects))
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "beyond"), [("bigint", "smallint", "70000"), ("double precision", "bigint", "1e30")]
+)
+def test_a_number_out_of_range_rejects_its_record_only(run, source, kind, beyond):
+    ran = run(f"a\n1\n{beyond}\n2\n".encode(), {"a": source}, [{"cast": {"a": kind}}])
+    assert ([1, 3], {2: ["type:a"]}) == (ran.lines, ran.rejects)
 
 
 def test_a_required_column_rejects_null_but_not_what_did_not_fit(run):
