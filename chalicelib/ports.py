@@ -10,6 +10,7 @@ from chalicelib.core.counts import Counts, Written
 from chalicelib.core.delivery import ObjectCreated
 from chalicelib.core.dialect import UTF_8, Dialect
 from chalicelib.core.ledger import LedgerEntry
+from chalicelib.core.lookup import Pinned
 from chalicelib.core.manifest import Batch, Manifest, ObjectVersion
 from chalicelib.core.outcome import Judged
 from chalicelib.core.pipeline import Pipeline
@@ -218,14 +219,8 @@ class Target(Protocol):
         """Which of ``objects`` this pipeline loaded a newer version of, with the id of the run that did."""
         ...
 
-    def rows(
-        self, table: TableName, columns: Sequence[str], *, present: Sequence[str], limit_bytes: int
-    ) -> "Iterator[pa.RecordBatch]":
-        """The rows of a table without a null in ``present``, of one snapshot: each of ``columns`` as text.
-
-        Raises:
-            Refused: if they are larger than ``limit_bytes``, or may not be read.
-        """
+    def rows(self, asked: Pinned, limit_bytes: int) -> "Iterator[pa.RecordBatch]":
+        """The rows to pin, as text: keys, then columns. Refused if larger than the limit, or not to be read."""
         ...
 
     def staging(self, plan: Plan) -> BatchSink:

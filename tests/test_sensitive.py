@@ -23,6 +23,16 @@ LENIENT = [{"check": "reject_ratio", "max": 1.0}]
         ([{"derive": {"d": "upper(a)"}}, {"cast": {"b": "int"}}, {"mask": {"b": "redact"}}], [1]),
         ([{"split": {"column": "b", "by": ";", "into": ["a", "d"]}}, {"mask": {"a": "redact"}}], None),
         ([{"sql": "select b as a from input"}, {"mask": {"a": "redact"}}], None),
+        ([{"lookup": {"table": "o", "on": ["b"], "columns": ["n"]}}, {"mask": {"b": "redact", "n": "clear"}}], [1]),
+        (
+            [
+                {"lookup": {"table": "o", "on": ["b"], "columns": ["n"]}},
+                {"derive": {"d": "n"}},
+                {"mask": {"d": "clear"}},
+            ],
+            None,
+        ),
+        ([{"lookup": {"table": "o", "on": ["b"], "columns": {"a": "n"}}}, {"mask": {"a": "redact"}}], None),
     ],
 )
 def test_what_is_hidden_is_followed_to_its_field(steps, hidden):

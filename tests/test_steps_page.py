@@ -13,12 +13,13 @@ from chalicelib.bootstrap.local import run_in_process
 from chalicelib.core.document import parse_pipeline
 
 PAGE = (Path(__file__).parents[1] / "docs" / "steps.md").read_text(encoding="utf-8")
+SETUP = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
 EXAMPLES = re.findall(r"```yaml\n(.*?)```\n```csv\n(.*?)```\n```csv\n(.*?)```", PAGE, re.DOTALL)
 LENIENT = [{"check": "reject_ratio", "max": 0.9}]
 
 
 def test_every_example_of_the_page_was_found():
-    assert len(EXAMPLES) == PAGE.count("```yaml") == 14
+    assert len(EXAMPLES) == PAGE.count("```yaml") == 16
 
 
 @pytest.mark.parametrize(("step", "given", "expected"), EXAMPLES, ids=[step.split(":")[0] for step, _, _ in EXAMPLES])
@@ -26,6 +27,8 @@ def test_an_example_gives_what_the_page_says(database, tmp_path, step, given, ex
     path = tmp_path / "f.csv"
     path.write_text(given)
     header, *rows = list(csv.reader(StringIO(given)))
+    for statement in [each for each in "".join(SETUP).split(";") if step.startswith("lookup") and each.strip()]:
+        query(database, statement)
     kinds = {"n": "text", "at": "date", "id": "bigint", "jan": "bigint", "feb": "bigint"}
     columns = {name: kinds.get(name, "text") for name in header}
     frame = pipeline(path, columns=columns, rules=LENIENT).plain() | {"transforms": []}

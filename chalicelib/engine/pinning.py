@@ -103,13 +103,10 @@ class _Pinning:
     def _copy(self, raw: Path) -> None:
         """Write the rows as they come, all as text."""
         keys, columns = self._pinned.keys, self._pinned.columns
-        present = list(dict.fromkeys(column.name for column in keys))
-        wanted = [column.name for column in (*keys, *columns)]
         names = [*(f"k{i}" for i in range(len(keys))), *(f"v{i}" for i in range(len(columns)))]
         schema = pa.schema([(name, pa.string()) for name in names])
-        read = self._target.rows(self._pinned.table, wanted, present=present, limit_bytes=self._limit_bytes)
         with pq.ParquetWriter(raw, schema) as writer:
-            for batch in read:
+            for batch in self._target.rows(self._pinned, self._limit_bytes):
                 writer.write_batch(pa.record_batch(batch.columns, schema=schema))
 
     def _check_values(self, connection: duckdb.DuckDBPyConnection, raw: Path) -> None:

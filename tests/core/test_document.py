@@ -53,7 +53,7 @@ source: {type: file, path: orders.csv}
 target: {type: postgres, table: orders}
 """
 
-STEPS = "trim, rename, cast, derive, filter, deduplicate, split, aggregate, pivot, unpivot, mask, hash, sql"
+STEPS = "trim, rename, cast, derive, filter, deduplicate, split, lookup, aggregate, pivot, unpivot, mask, hash, sql"
 TYPES = f"supported: {', '.join(SUPPORTED)}"
 
 

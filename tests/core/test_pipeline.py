@@ -94,6 +94,21 @@ def test_the_canonical_text_is_minimal_json_without_defaults():
         ({"target": {"table": "public.orders", "write": "append", "type": "postgres"}}, {}),
         ({"source": {"type": "file", "path": "orders.csv", "format": {"type": "csv"}}}, {}),
         (
+            {"transforms": [{"lookup": {"table": "o", "on": ["b", "a"], "columns": ["c"]}}]},
+            {
+                "transforms": [
+                    {
+                        "lookup": {
+                            "table": "public.o",
+                            "on": {"a": "a", "b": "b"},
+                            "columns": {"c": "c"},
+                            "missing": "keep",
+                        }
+                    }
+                ]
+            },
+        ),
+        (
             {"transforms": [{"rename": {"a": "x", "b": "y"}}]},
             {"transforms": [{"rename": {"b": "y", "a": "x"}}]},
         ),
@@ -296,6 +311,10 @@ def test_wildcards_of_a_key_stand_within_a_folder_and_two_stars_across(pattern, 
         ({"pivot": {"by": ["a"], "column": "b", "values": {"a": "1"}, "take": "max(b)"}},
          '"a" is a column of by, too; choose another name'),
         ({"unpivot": {"columns": ["a"], "name": "n", "value": "n"}}, 'name and value are both "n"; choose two names'),
+        (
+            {"lookup": {"table": "o", "on": {"a": "k", "b": "k"}, "columns": ["n"]}},
+            '"a" and "b" are both compared with "k"; keep one',
+        ),
         ({"split": {"column": "a", "by": ",", "loose": True}},
          "loose says how parts fit into columns, and there is no into; remove it"),
         ({"split": {"column": "a", "by": ",", "into": ["b"]}},

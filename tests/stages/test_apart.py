@@ -93,6 +93,29 @@ def test_stages_apart_publish_the_same_rows_and_counts(stages, database):
     ] == found
 
 
+def test_what_becomes_of_a_looked_up_table_after_the_plan_changes_nothing(stages, database):
+    for sql in (
+        "CREATE TABLE public.names (id int PRIMARY KEY, long text)",
+        "INSERT INTO public.names VALUES (1, 'one')",
+    ):
+        query(database, sql)
+    step = {"lookup": {"table": "names", "on": ["id"], "columns": ["long"]}}
+    stages.document = pipeline("*.csv", columns=KINDS, transforms=[step])
+    planned = stages.plan(RUN)
+    query(database, "UPDATE public.names SET long = 'another'")
+    manifest = stages.extract(planned)
+    first, second = manifest.batches
+    stages.transform(planned, first)
+    query(database, "DROP TABLE public.names")
+    assert planned == stages.plan(RUN)
+    for batch in (first, first, second):
+        stages.transform(planned, batch)
+        stages.load(planned, batch)
+    assert stages.publish(planned, manifest).counts.loaded == 4
+    found = query(database, "SELECT id, long FROM public.t ORDER BY _etl_object, _etl_line")
+    assert [[1, "one"], [3, None]] * 2 == found
+
+
 def test_every_stage_may_be_repeated(stages, database):
     planned = stages.plan(RUN)
     manifest = stages.extract(planned)

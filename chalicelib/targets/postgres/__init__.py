@@ -7,6 +7,7 @@ import pg8000.exceptions
 import pyarrow as pa
 
 from chalicelib.core.ledger import LedgerEntry, TableHash
+from chalicelib.core.lookup import Pinned
 from chalicelib.core.manifest import ObjectVersion
 from chalicelib.core.plan import Plan, TableShape
 from chalicelib.core.table import TableName
@@ -56,11 +57,9 @@ class PostgresTarget:
             found = {version: superseder(connection, table, pipeline, version) for version in objects}
         return {version: run_id for version, run_id in found.items() if run_id is not None}
 
-    def rows(
-        self, table: TableName, columns: Sequence[str], *, present: Sequence[str], limit_bytes: int
-    ) -> Iterator[pa.RecordBatch]:
-        """The rows of a table without a null in ``present``, of one snapshot: each of ``columns`` as text."""
-        return rows(self._session.connection(), table, columns, present, limit_bytes)
+    def rows(self, asked: Pinned, limit_bytes: int) -> Iterator[pa.RecordBatch]:
+        """The rows that a lookup asks for, of one snapshot, as text: its keys, then its columns."""
+        return rows(self._session.connection(), asked, limit_bytes)
 
     def staging(self, plan: Plan) -> Staging:
         """The run's staging table as a sink."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 from chalicelib.core.errors import Refused
+from chalicelib.core.lookup import Pinned
 from chalicelib.core.table import TableName
 from chalicelib.postgres.connection import Connection
 from chalicelib.postgres.faults import translated
@@ -23,16 +24,15 @@ _SETTINGS = (
 )  # fmt: skip
 
 
-def rows(
-    connection: Connection, table: TableName, columns: Sequence[str], present: Sequence[str], limit_bytes: int
-) -> Iterator[pa.RecordBatch]:
-    """The rows of ``table`` without a null in the columns ``present``: each of ``columns`` as text, null as null.
+def rows(connection: Connection, asked: Pinned, limit_bytes: int) -> Iterator[pa.RecordBatch]:
+    """The rows without a null in the keys: the keys, then the columns, each as text, null as null.
 
     Raises:
         Refused: if they are larger than ``limit_bytes``, or this user may not read them.
     """
+    table, columns = asked.table, [column.name for column in (*asked.keys, *asked.columns)]
     texts = [f"{quote(name)}::text AS c{i}" for i, name in enumerate(columns)]
-    where = " AND ".join(f"{quote(name)} IS NOT NULL" for name in present)
+    where = " AND ".join(f"{quote(name)} IS NOT NULL" for name in columns[: len(asked.keys)])
     select = f"SELECT {', '.join(texts)} FROM {relation(table)} WHERE {where}"
     with translated(table):
         connection.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")

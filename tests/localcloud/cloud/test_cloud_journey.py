@@ -37,6 +37,20 @@ def test_nothing_of_a_run_is_left_in_the_work_bucket_or_in_staging(cloud):
     assert (0, 0) == (left["KeyCount"], query(cloud.database, staged, name=f"r%{run['run_id'][-12:]}%")[0][0])
 
 
+def test_a_lookup_reads_a_table_of_the_target_and_its_lambda_of_transform_needs_no_database(cloud):
+    query(cloud.database, "CREATE TABLE public.titles (id int PRIMARY KEY, title text)")
+    query(cloud.database, "INSERT INTO public.titles VALUES (1, 'first'), (3, 'third')")
+    step = "{lookup: {table: public.titles, on: [id], columns: [title], missing: reject}}"
+    cloud.apply("looks", parts=f"transforms: [{step}]")
+    cloud.drop("looks/a.csv", GOOD)
+    (run,) = cloud.ended("looks")
+    assert ("succeeded", 3, 1, 2) == (
+        run["status"], run["records_read"], run["records_loaded"], run["records_rejected"],
+    ), run["failure"]  # fmt: skip
+    assert [[1, "one", "first"]] == query(cloud.database, "SELECT id, name, title FROM public.looks")
+    assert "looks up public.titles (id, title): 2 rows, as they are now" in str(run["events"])
+
+
 def copies(cloud, name: str, version: str) -> dict:
     """A message that announces an object version again."""
     event = {
