@@ -216,3 +216,15 @@ def test_an_encoding_may_be_pinned_on_the_command_line(etlplus):
 
 def test_the_committed_json_schema_is_current():
     assert json_schema() == json.loads(SCHEMA.read_text(encoding="utf-8")), "etlplus schema > cli/pipeline.schema.json"
+
+
+def test_a_preview_looks_up_what_stands_in_the_database_and_a_check_needs_none(etlplus):
+    etlplus.file("t.csv", b"id,code\n1,FR\n2,XX\n")
+    step = "transforms: [{lookup: {table: public.names, on: [code], columns: [name], missing: reject}}]"
+    etlplus.file("t.yaml", f"{HEAD.replace('amount', 'code').replace('numeric(9,2)', 'text')}{step}".encode())
+    assert "t -> public.t" in etlplus("check", "t.yaml").stdout
+    query(etlplus.database, "CREATE TABLE public.names AS SELECT 'FR' AS code, 'France' AS name")
+    read, looked = etlplus.json("preview", "t.yaml", "--object", "t.csv")["steps"]
+    assert ("read", "transforms[0].lookup") == (read["after"], looked["after"])
+    assert [{"id": 1, "code": "FR", "name": "France"}] == [each["values"] for each in looked["records"]]
+    assert [{"record": 2, "rejected": True, "reasons": ["code is not in public.names (code)"]}] == looked["out"]
