@@ -75,8 +75,9 @@ def transform(
 
 def _compiled(plan: Plan) -> Program:
     with parser() as sql:
+        missing, lookups = plan.drift.missing, plan.lookups
         return compile_program(
-            plan.pipeline, plan.fields, plan.columns, sql, plan.unwanted, missing=plan.drift.missing, lookups=plan.lookups
+            plan.pipeline, plan.fields, plan.columns, sql, plan.unwanted, missing=missing, lookups=lookups
         )
 
 
