@@ -36,7 +36,7 @@ reader: .venv/.dev
 	@ETLPLUS_TEST_PUBLISHES=200 $(BIN)/python -m pytest -n 0 -rP tests/targets/test_reader.py
 
 bench: .venv/.dev
-	@$(BIN)/python -m compileall -q app.py chalicelib cli functions infra localcloud benchmarks
+	@$(BIN)/python -m compileall -q app.py chalicelib cli etlplus functions infra localcloud benchmarks
 	@$(BIN)/python -m benchmarks.run
 
 synth: .venv/.dev
@@ -63,7 +63,7 @@ clean:
 	@$(BIN)/python -c "import site, pathlib; \
 		pathlib.Path(site.getsitepackages()[0], 'etlplus.pth').write_text(str(pathlib.Path.cwd()) + chr(10))"
 	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/python" -m cli "$$@"\n' > $(BIN)/etlplus && chmod +x $(BIN)/etlplus
-	@$(BIN)/python -m compileall -q app.py chalicelib cli functions infra localcloud
+	@$(BIN)/python -m compileall -q app.py chalicelib cli etlplus functions infra localcloud
 	@touch $@
 
 .venv/.dev: .venv/.run requirements-dev.txt

@@ -23,6 +23,7 @@ from chalicelib.core.errors import (
     InvalidPipeline,
     NotFound,
     PlanStale,
+    PluginFailed,
     Refused,
     Retriable,
     SourceMoved,
@@ -36,8 +37,8 @@ Handler = Callable[[Payload], dict[str, Any]]
 #: What a payload looks like, for who invokes a function by hand.
 _EXAMPLE = {"run_id": "0198...", "batch": 1}
 
-#: What is no defect of ours: waiting helps, or the data, a definition or a permission must change.
-_EXPECTED = (Retriable, Held, InvalidPipeline, NotFound, Refused)
+#: What is no defect of ours: waiting helps, or the data, a definition, a permission or a plugin must change.
+_EXPECTED = (Retriable, Held, InvalidPipeline, NotFound, Refused, PluginFailed)
 
 logger = Logger(service="etlplus")
 logging.getLogger("chalicelib")  # known by now, so that what our code logs looks the same

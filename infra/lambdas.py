@@ -19,7 +19,7 @@ from infra.functions import Function
 from infra.network import Network, dual_stack
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ("app.py", "chalicelib", "functions")
+SOURCES = ("app.py", "chalicelib", "etlplus", "functions")
 #: Room for an object and its decompressed copy.
 DISK_MB = {"extract": 10_240, "transform": 10_240, "load": 2_048, "record": 10_240}
 #: Settings that lead to a service, its endpoint's variable and its name there: botocore reads one a service, so that S3

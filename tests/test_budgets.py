@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("chalicelib", "functions", "infra", "localcloud", "cli")
+PACKAGES = ("chalicelib", "etlplus", "functions", "infra", "localcloud", "cli")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

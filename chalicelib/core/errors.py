@@ -13,6 +13,7 @@
         ├── InvalidPipeline  the document does not say what to do
         ├── NotFound         a name leads nowhere
         ├── Refused          the target or the machine does not allow it
+        ├── PluginFailed     a plugin raised, or did not keep what it declares: its author must act
         └── BrokenLaw        the two equations of the law do not hold: a defect of ours
 
 A message states fact, numbers and limit, then the way out: ``orders: 312 of 4,000 records rejected, the limit is
@@ -62,6 +63,10 @@ class NotFound(Fatal):
 
 class Refused(Fatal):
     """The target or the machine does not allow what the plan needs."""
+
+
+class PluginFailed(Fatal):
+    """A plugin does not load, raised, or did not keep what it declares; the message names it and its version."""
 
 
 class BrokenLaw(Fatal):

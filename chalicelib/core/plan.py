@@ -74,13 +74,26 @@ class TableShape:
 
 
 @dataclass(frozen=True, slots=True)
+class PinnedPlugin:
+    """A plugin that the steps name, in the version that the run was planned with."""
+
+    name: str
+    package: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.package} {self.version})"
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """All that a run will do.
 
     ``fields`` are the object's, ``columns`` what the steps leave, in the order in which they are written.
     ``create`` is whether publish creates the table, ``together`` whether a step needs the records of all objects at
     once. ``drift`` is how the data differs from a table that is there: what becomes of it is the contract's. ``notes``
-    are decisions that a person should see. ``lookups`` are the tables that steps look up, pinned.
+    are decisions that a person should see. ``lookups`` are the tables that steps look up, pinned; ``plugins`` the
+    versions with which every batch must be transformed.
     """
 
     run_id: str
@@ -95,6 +108,7 @@ class Plan:
     drift: Drift = NONE
     together: bool = False
     lookups: tuple[Pinned, ...] = ()
+    plugins: tuple[PinnedPlugin, ...] = ()
 
     @property
     def unwanted(self) -> tuple[str, ...]:

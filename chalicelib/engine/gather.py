@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.core.pipeline import Split, Sql
 from chalicelib.core.pipeline.steps import Step
+from chalicelib.engine.plugins.call import Call
 from chalicelib.ports import SqlParser
 from chalicelib.relations.binding import bound
 from chalicelib.relations.gathered import AT, Compile, Effect, Gathered
@@ -15,11 +16,24 @@ from chalicelib.transforms.sql import looks_at_the_whole_run
 
 
 @dataclass(frozen=True, slots=True)
+class Called:
+    """A plugin in the place of a gather's query; ``columns`` are the result's, as in ``Gather``.
+
+    Its reasons are causes of the program, the first of them number ``first_cause``.
+    """
+
+    call: Call
+    columns: tuple[tuple[str, str], ...]
+    first_cause: int
+
+
+@dataclass(frozen=True, slots=True)
 class Gather:
     """``select`` fills ``table``, whose ``columns`` are (name, engine type); ``query`` over it fills ``result``.
 
     ``hidden`` are the columns of ``table`` behind the fate, which the first gather of a program adds to its select.
     ``place`` is the step's, for errors. ``tells``: whether values may be told; not if a later step hides some.
+    ``called`` is the plugin that fills ``result``, if there is no ``query``.
     """
 
     place: str
@@ -31,6 +45,7 @@ class Gather:
     result: str
     effect: Effect
     tells: bool = True
+    called: Called | None = None
 
 
 def gathered_by(step: Step, parser: SqlParser, place: str) -> Compile | None:
@@ -70,8 +85,14 @@ def gathered(asked: Gathered, parser: SqlParser, place: str, number: int) -> tup
     made = bound(query, before.names, parser, place)
     distinct([name for name, _ in made], place)
     parser.declare(result, made)
-    gather = Gather(place, table, typed, hidden, f"SELECT * FROM {before.source} AS input", query, result, asked.effect)
+    gather = Gather(place, table, typed, hidden, filling(before), query, result, asked.effect)
     return _left(asked, made, result, hidden), gather
+
+
+def filling(before: Relation) -> str:
+    """The SELECT that fills the table: its columns by name, for a step before may have left them in another order."""
+    listed = ", ".join([*map(quoted, before.names), FATE, *before.hidden])
+    return f"SELECT {listed} FROM {before.source} AS input"
 
 
 def _shown(before: Relation, hidden: Sequence[str], effect: Effect) -> list[str]:

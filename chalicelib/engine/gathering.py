@@ -16,6 +16,7 @@ from chalicelib.core.errors import EtlError, Held, InvalidPipeline
 from chalicelib.core.plan import LINE
 from chalicelib.engine.fates import Fates
 from chalicelib.engine.gather import Gather
+from chalicelib.engine.plugins.calling import call_plugin
 from chalicelib.engine.program import WARN, Program
 from chalicelib.engine.session import first_lines, without_values
 from chalicelib.engine.stream import Numbers, beyond_limits, chunks, plain, warned
@@ -70,6 +71,7 @@ class Gathering:
 
         Raises:
             InvalidPipeline: with the place, if the query of a step fails on these records.
+            PluginFailed: with the place and the record, if a plugin does.
             Refused: if it takes more memory or time than the session has.
         """
         for position, gather in enumerate(self._program.gathers):
@@ -78,7 +80,10 @@ class Gathering:
                 self._count(f"INSERT INTO {gather.table} {gather.select}")
             if gather.effect is not Effect.MARKS:
                 self._settle(gather)
-            self._ask(gather)
+            if gather.called is not None:
+                call_plugin(self._connection, gather, gather.called, self._named)
+            else:
+                self._ask(gather)
             self._connection.execute(f"DROP TABLE {gather.table}")
 
     def records(self, batch: int) -> Iterator[pa.RecordBatch]:
@@ -147,6 +152,11 @@ class Gathering:
             for batch, count in self._made_by_batch(gather, made).items():
                 self._taken[batch].fates.gathered(count, combines=gather.effect is Effect.COMBINES)
             self._made = True
+
+    def _named(self, batch: int, place: int) -> str:
+        """A record by its number, and by its batch where there are several."""
+        (line,) = self._taken[batch].numbers(place, 1).to_pylist()
+        return f"record {line:,} of batch {batch}" if len(self._taken) > 1 else f"record {line:,}"
 
     def _made_by_batch(self, gather: Gather, made: int) -> Mapping[int, int]:
         counts = dict.fromkeys(self._taken, 0)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.core.drift import MissingColumn
 from chalicelib.core.lookup import Pinned
-from chalicelib.core.pipeline import Cast, Lookup, Pipeline, rule_keys
+from chalicelib.core.pipeline import Cast, Lookup, Pipeline, Plugin, rule_keys
 from chalicelib.core.pipeline.steps.sensitive import hidden_by
 from chalicelib.core.plan import DELETED, Field, TargetColumn
 from chalicelib.core.reject import Reason, Severity
@@ -18,6 +18,7 @@ from chalicelib.engine.casts import carrier, cast
 from chalicelib.engine.fitting import compile_cast, fit
 from chalicelib.engine.gather import Gather, gathered, gathered_by
 from chalicelib.engine.lookup import compile_lookup
+from chalicelib.engine.plugins.compiling import compile_plugin
 from chalicelib.ports import SqlParser
 from chalicelib.relations.expression import expression
 from chalicelib.relations.names import distinct, known
@@ -60,12 +61,15 @@ def compile_steps(
     gathers: list[Gather] = []
     for i, step in enumerate(pipeline.transforms):
         place = f"transforms[{i}].{step.step}"
+        tells = not any(hidden_by(later) for later in pipeline.transforms[i + 1 :])
         compile_gathered = gathered_by(step, parser, place)
         if compile_gathered is not None:
             asked = compile_gathered(step, relation, parser, place)
             relation, gather = gathered(asked, parser, place, len(gathers))
-            hides = any(hidden_by(later) for later in pipeline.transforms[i + 1 :])
-            gathers.append(replace(gather, tells=not hides))
+            gathers.append(replace(gather, tells=tells))
+        elif isinstance(step, Plugin):
+            relation, gather = compile_plugin(step, relation, parser, place, len(gathers))
+            gathers.append(replace(gather, tells=tells))
         elif isinstance(step, Cast):
             relation = compile_cast(step, relation, parser, place)
         elif isinstance(step, Lookup):

@@ -13,6 +13,7 @@ from chalicelib.core.plan import Plan, TableShape, TargetColumn
 from chalicelib.core.writing import data_shape, keyed, writing_notes
 from chalicelib.engine.gather import needs_the_whole_run
 from chalicelib.engine.pinning import pin
+from chalicelib.engine.plugins.installed import pins
 from chalicelib.engine.program import compile_program, compile_steps
 from chalicelib.engine.session import parser
 from chalicelib.planning.columns import drift, made, matched
@@ -51,6 +52,7 @@ def plan(run_id: str, pipeline: Pipeline, *, source: Source, target: Target, wor
     lookups = pin(run_id, pipeline, target=target, work=work)
     columns, found = _columns(pipeline, reading, shape, sum(v.size_bytes for v in versions), lookups)
     check_references(pipeline, columns, target.shape, found.missing)
+    plugins = pins(pipeline.transforms)
     return Plan(
         run_id=run_id,
         pipeline=pipeline,
@@ -64,10 +66,12 @@ def plan(run_id: str, pipeline: Pipeline, *, source: Source, target: Target, wor
             *notes(reading, pipeline, shape, columns, found),
             *writing_notes(pipeline.target, shape),
             *(pinned.note for pinned in lookups),
+            *(f"plugin {each}" for each in plugins),
         ),
         drift=found,
         together=_together(pipeline),
         lookups=lookups,
+        plugins=plugins,
     )
 
 

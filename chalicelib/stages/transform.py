@@ -23,6 +23,7 @@ from chalicelib.engine.fates import Fates
 from chalicelib.engine.gathering import Gathering
 from chalicelib.engine.lookup import Fetched, looking_session
 from chalicelib.engine.pinning import fetch
+from chalicelib.engine.plugins.installed import check_pins
 from chalicelib.engine.program import Program, compile_program
 from chalicelib.engine.records import Numbers, Refusal, locate, screen, veiled
 from chalicelib.engine.session import parser
@@ -47,6 +48,8 @@ def transform(
     Raises:
         SourceMoved: if an object changed meanwhile.
         Held: with the place, if the query of a step over several records fails on these.
+        PluginFailed: with the place and the record, if a plugin does.
+        Refused: if a plugin is not the version that the run was planned with.
     """
     full = [batch for batch in batches if batch.records or batch.suspect]
     done = {batch.number: Transformed() for batch in batches}
@@ -74,6 +77,7 @@ def transform(
 
 
 def _compiled(plan: Plan) -> Program:
+    check_pins(plan.plugins, plan.pipeline.transforms)
     with parser() as sql:
         missing, lookups = plan.drift.missing, plan.lookups
         return compile_program(

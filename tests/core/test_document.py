@@ -53,7 +53,9 @@ source: {type: file, path: orders.csv}
 target: {type: postgres, table: orders}
 """
 
-STEPS = "trim, rename, cast, derive, filter, deduplicate, split, lookup, aggregate, pivot, unpivot, mask, hash, sql"
+STEPS = (
+    "trim, rename, cast, derive, filter, deduplicate, split, lookup, aggregate, pivot, unpivot, mask, hash, sql, plugin"
+)
 TYPES = f"supported: {', '.join(SUPPORTED)}"
 
 

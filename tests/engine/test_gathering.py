@@ -109,3 +109,11 @@ def test_unpivot_keeps_batch_and_number(parts):
     kept, total = gathered("unpivot", parts)
     assert expected == kept
     prove_in(total.counts, cardinality=total.cardinality)
+
+
+def test_a_step_that_gathers_right_after_one_that_makes_several_records_sees_them_as_they_are(run):
+    split = {"split": {"column": "a", "by": ";"}}
+    once = run(b"a,z\nx;y,1\nx,3\n", None, [split, {"deduplicate": {"columns": ["a"]}}])
+    assert ([("y", "1"), ("x", "3")], [1, 2]) == (once.values, once.lines)
+    counted_ones = run(b"a,z\nx;y,1\nx,3\n", None, [split, {"aggregate": {"by": ["a"], "take": {"n": "count(*)"}}}])
+    assert {("x", 2), ("y", 1)} == set(counted_ones.values)

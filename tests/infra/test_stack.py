@@ -200,7 +200,7 @@ def test_each_function_writes_a_log_of_its_own_that_ends(template):
 
 def test_an_asset_holds_the_sources_of_the_lambdas_only(out):
     (asset,) = [path for path in out.iterdir() if path.name.startswith("asset.") and path.is_dir()]
-    assert {"app.py", "chalicelib", "functions"} == {path.name for path in asset.iterdir()}
+    assert {"app.py", "chalicelib", "etlplus", "functions"} == {path.name for path in asset.iterdir()}
     assert [] == list(asset.rglob("__pycache__"))
     copies = [path for path in asset.rglob("*") if path.is_file()]
     assert all(path.read_bytes() == (ROOT / path.relative_to(asset)).read_bytes() for path in copies)

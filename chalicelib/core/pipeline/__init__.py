@@ -50,6 +50,7 @@ from chalicelib.core.pipeline.steps import (
     Lookup,
     Mask,
     Pivot,
+    Plugin,
     Rename,
     Split,
     Sql,
@@ -64,9 +65,9 @@ from chalicelib.core.pipeline.target import HISTORY, Keep, Target
 __all__ = [
     "HISTORY", "Aggregate", "Cast", "Column", "Contract", "CsvFormat", "DateOrder", "Deduplicate", "Derive", "Expr",
     "FileSource", "Filter", "ForeignKey", "Freshness", "Hash", "In", "Keep", "Length", "Limits", "Lookup", "Mask",
-    "Mean", "MeasuredRule", "NotNull", "ObjectTrigger", "Parallel", "Pipeline", "Pivot", "Range", "RecordRule", "Regex",
-    "RejectRatio", "Rename", "RowCount", "Rule", "RunRule", "S3Source", "Source", "Split", "Sql", "StagedRule", "Step",
-    "Sum", "Target", "Trim", "Unique", "Unpivot", "json_schema", "rule_keys",
+    "Mean", "MeasuredRule", "NotNull", "ObjectTrigger", "Parallel", "Pipeline", "Pivot", "Plugin", "Range",
+    "RecordRule", "Regex", "RejectRatio", "Rename", "RowCount", "Rule", "RunRule", "S3Source", "Source", "Split", "Sql",
+    "StagedRule", "Step", "Sum", "Target", "Trim", "Unique", "Unpivot", "json_schema", "rule_keys",
 ]  # fmt: skip
 
 _MAX_COLUMNS = 1_600  # PostgreSQL's own limit

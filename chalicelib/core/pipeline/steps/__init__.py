@@ -1,8 +1,8 @@
 """Steps: what the transform stage does to records, in order.
 
 In the document a step is a mapping with one key, the step's word. A new step is one class whose one field is
-that word (``columns`` and ``lookup`` have those that change columns, ``records`` those that choose or make records),
-and one name in ``Step``.
+that word (``columns`` and ``lookup`` have those that change columns, ``records`` those that choose or make records,
+``plugin`` the one that others write), and one name in ``Step``.
 """
 
 from collections.abc import Mapping
@@ -12,11 +12,12 @@ from pydantic import Discriminator, Tag
 
 from chalicelib.core.pipeline.steps.columns import Cast, Derive, Hash, Mask, Rename, Split, Trim
 from chalicelib.core.pipeline.steps.lookup import Lookup
+from chalicelib.core.pipeline.steps.plugin import Plugin
 from chalicelib.core.pipeline.steps.records import Aggregate, Deduplicate, Filter, Pivot, Sql, Unpivot
 
 __all__ = [
-    "Aggregate", "Cast", "Deduplicate", "Derive", "Filter", "Hash", "Lookup", "Mask", "Pivot", "Rename", "Split",
-    "Sql", "Step", "Trim", "Unpivot", "step_word",
+    "Aggregate", "Cast", "Deduplicate", "Derive", "Filter", "Hash", "Lookup", "Mask", "Pivot", "Plugin", "Rename",
+    "Split", "Sql", "Step", "Trim", "Unpivot", "step_word",
 ]  # fmt: skip
 
 
@@ -41,6 +42,7 @@ Step = Annotated[
     | Annotated[Unpivot, Tag("unpivot")]
     | Annotated[Mask, Tag("mask")]
     | Annotated[Hash, Tag("hash")]
-    | Annotated[Sql, Tag("sql")],
+    | Annotated[Sql, Tag("sql")]
+    | Annotated[Plugin, Tag("plugin")],
     Discriminator(step_word),
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from chalicelib.core.pipeline.base import Fault
-from chalicelib.core.pipeline.steps import Aggregate, Derive, Lookup, Pivot, Rename, Split, Sql, Step, Unpivot
+from chalicelib.core.pipeline.steps import Aggregate, Derive, Lookup, Pivot, Plugin, Rename, Split, Sql, Step, Unpivot
 from chalicelib.core.words import quoted
 
 
@@ -23,7 +23,7 @@ def rename_faults(columns: Mapping[str, object], steps: Sequence[Step]) -> Itera
                 present, gone = present | names.keys(), gone - names.keys()
             case Lookup(lookup=found):
                 present, gone = present | found.taken.keys(), gone - found.taken.keys()
-            case Sql() | Aggregate() | Pivot() | Unpivot() | Split():
+            case Sql() | Aggregate() | Pivot() | Unpivot() | Split() | Plugin():
                 present, gone = set(), set()
 
 

@@ -1,0 +1,1 @@
+"""What others build on: ``etlplus.plugins`` for a step of one's own, ``etlplus.testing`` for its tests."""
