@@ -203,7 +203,7 @@ def _made(call: Call, records: pa.RecordBatch) -> Made:
         return call.make(records)
     except Failed as failed:
         which = "" if failed.place is None else f", by record {failed.place} alone"
-        told = f"{call.pin} {failed.what.words}{failed.what.detail}{which}; records: {records.to_pylist()!r}"
+        told = f"{call.pin} {failed.what.whole}{which}; records: {records.to_pylist()!r}"
     raise AssertionError(told)
 
 

@@ -71,6 +71,12 @@ class Plugs:
         self.modules.append(module)
         return module
 
+    def upgrade(self, name: str, version: str) -> None:
+        """Install another version, under a process that goes on with what it has imported."""
+        (info,) = self.folder.glob(f"etlplus_{name}-*.dist-info")
+        info.joinpath("METADATA").write_text(f"Metadata-Version: 2.1\nName: etlplus-{name}\nVersion: {version}\n")
+        info.rename(info.with_name(f"etlplus_{name}-{version}.dist-info"))
+
     def forget(self) -> None:
         """Let what was imported be imported anew, as in another process."""
         for module in self.modules:

@@ -1,5 +1,7 @@
 """Plugins in the engine: what they get, what becomes of what they make, and whose the failure is."""
 
+import json
+
 import pytest
 from conftest import compiled
 from making import pipeline
@@ -116,6 +118,11 @@ def test_records_beyond_one_call_keep_their_order(plugs, run):
         ("return Made(columns={'b': pa.array(['\\0'] * 4)})",
          "made a column b that holds a NUL character, PostgreSQL has none in text"),
         ("return Made(columns={'b': records.column(0)}, rejected={4: 'bad'})", "rejected the record at place 4 of 4"),
+        ("return Made(columns=None)", "made the columns of a NoneType, it declares b"),
+        ("return Made(columns={'b': records.column(0)}, rejected=[1])",
+         "rejected a list, no mapping of places to reasons"),
+        ("return Made(columns={'b': records.column(0)}, rejected={'1': 'bad'})",
+         "rejected a record by a str, no whole number"),
         ("return Made(columns={'b': records.column(0)}, rejected={0: 'secret'})",
          "rejected a record for a reason that it does not declare"),
     ],
@@ -174,6 +181,8 @@ def test_after_a_plugin_nobody_knows_which_field_a_hidden_column_holds():
          ': there is no column "b" at this point; the columns here are a, n'),
         ({"name": "shout", "options": {"column": "n"}},
          ": shout reads n as text, but n is bigint, no text; put cast: {n: text} before this step"),
+        ({"name": "shout", "options": {"column": "a", "into": "_etl_run"}},
+         ': shout adds "_etl_run" begins with _etl_, which is reserved; choose another name'),
         ({"name": "shout", "options": {"column": "a", "into": "N"}},
          ': the columns "n" and "N" differ in case only, and would be taken for one; rename one of them, or leave it out'),  # noqa: E501
     ],
@@ -195,6 +204,9 @@ def test_a_mistake_of_the_document_names_place_nearest_word_and_way_out(plugs, p
         (plugin_code("", declare="return 3"), "declares a int, no Declaration"),
         (plugin_code("", adds='{"b": "jsonb"}'), "declares b as jsonb; plugins have text, smallint"),
         (plugin_code("", adds='{"b": "numeric"}'), "declares b as numeric; plugins have"),
+        (plugin_code("", adds='["b"]'), "declares columns that are no mapping of names to types"),
+        (plugin_code("").replace('("bad",)', '("bad")'), "declares reasons that are no tuple of texts"),
+        (plugin_code("").replace("=Options,", "=3,"), "raised AttributeError: 'int' object has no attribute"),
         (plugin_code("", reads='{"b": "strnig"}'), 'declares unknown type "strnig"'),
     ],
 )
@@ -225,3 +237,36 @@ def test_a_run_keeps_the_version_that_it_was_planned_with(plugs):
         Refused, match=r"planned with the plugin p \(etlplus-p 1.0\), here is etlplus-p 1.1; install one"
     ):
         check_pins(planned, steps)
+
+
+def test_an_upgrade_under_a_running_process_is_noticed(plugs):
+    plugs.install("shout", SHOUT)
+    compiled({"a": "text"}, [STEP])
+    plugs.upgrade("shout", "2.0")
+    with pytest.raises(
+        Refused, match=r"has the plugin shout \(etlplus-shout 1.0\) in memory, 2.0 is installed by now; start"
+    ):
+        compiled({"a": "text"}, [STEP])
+    plugs.forget()
+    compiled({"a": "text"}, [STEP])
+
+
+def test_what_a_plugin_prints_is_no_data(plugs, run, capsys):
+    plugs.install("p", plugin_code("print('busy')\nreturn Made(columns={'b': records.column(0)})"))
+    assert [("x", "x")] == run(b"a\nx\n", None, [BARE]).values
+    assert ("", "busy\n") == capsys.readouterr()
+
+
+def test_a_plugin_may_read_no_column_at_all(plugs, run):
+    make = "return Made(columns={'b': pa.array(['x'] * records.num_rows)}, rejected={pa.scalar(1).as_py(): 'bad'})"
+    plugs.install("p", plugin_code(make, reads="{}"))
+    ran = run(b"a\n1\n2\n3\n", None, [BARE])
+    assert ([("1", "x"), ("3", "x")], {2: ["plugin"]}) == (ran.values, ran.rejects)
+
+
+def test_options_travel_as_they_were_written():
+    options = {"list": ["a", [1, 2.5]], "map": {"b": True, "c": {}}, "n": 0}
+    document = pipeline(transforms=[{"plugin": {"name": "p", "options": options}}])
+    again = type(document).model_validate_json(document.canonical())
+    assert (document, document.digest()) == (again, again.digest())
+    assert options == json.loads(document.canonical())["transforms"][0]["plugin"]["options"]

@@ -59,7 +59,8 @@ def _plain(value: object) -> object:
     return value if isinstance(value, bool | int | float) else str(value)
 
 
-def _checked_column(name: str) -> str:
+def checked_column(name: str) -> str:
+    """The name itself if a column that is loaded may have it; else ValueError."""
     if name.startswith("_etl_"):
         raise ValueError(f"{quoted(name)} begins with _etl_, which is reserved; choose another name")
     return identifier(name)
@@ -94,7 +95,7 @@ def slug(text: str) -> str:
 
 ColumnName = Annotated[
     StrictStr,
-    AfterValidator(_checked_column),
+    AfterValidator(checked_column),
     Field(description="A column's name: at most 63 bytes, case kept, not beginning with _etl_."),
 ]
 ColumnNames = Annotated[tuple[ColumnName, ...], Field(min_length=1, max_length=1600), AfterValidator(_distinct)]

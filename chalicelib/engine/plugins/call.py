@@ -1,20 +1,20 @@
 """A call: a plugin with the options of one step. What it declares is held against what it does, at every batch."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
-from pydantic import BaseModel, ValidationError
-from pydantic_core import to_json
+from pydantic import BaseModel
 
 from chalicelib.core.errors import InvalidPipeline, PluginFailed
+from chalicelib.core.pipeline.base import checked_column
 from chalicelib.core.plan import PinnedPlugin
 from chalicelib.core.types import ColumnType
-from chalicelib.core.words import quoted, way_out
 from chalicelib.engine.plugins.arrow import NAMES, arrow_type, no_values
 from chalicelib.engine.plugins.installed import Installed
-from chalicelib.engine.plugins.raised import Raised, raised_in
+from chalicelib.engine.plugins.options import options_of, with_way_out
+from chalicelib.engine.plugins.raised import Raised, attempt
 from etlplus.plugins import Declaration, Made, Plugin
 
 
@@ -48,19 +48,16 @@ class Call:
             PluginFailed: if it does not load, or declares what it cannot.
         """
         plugin, module = found.load(), found.entry.module
-        given = _options(plugin, options, place)
-        declared, raised = None, None
-        try:
-            declared = plugin.declare(given)
-        except ValueError as error:
-            raised = raised_in(error, module)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises is the plugin's
-            told = raised_in(error, module)
-            raise PluginFailed(f"{place}: the plugin {found.pin} raised {told.words}{told.detail}") from None
+        given = options_of(plugin, found, options, place)
+        declared, raised = attempt(module, lambda: plugin.declare(given))
+        if raised is not None and raised.is_about_values:
+            raise InvalidPipeline(with_way_out(f"{place}: {raised.detail}"))
         if raised is not None:
-            raise InvalidPipeline(_with_way_out(f"{place}{raised.detail}"))
-        if not isinstance(declared, Declaration):
-            raise PluginFailed(f"{place}: the plugin {found.pin} declares a {type(declared).__name__}, no Declaration")
+            raise PluginFailed(f"{place}: the plugin {found.pin} raised {raised.whole}")
+        wrong = _no_declaration(declared)
+        if wrong or declared is None:
+            raise PluginFailed(f"{place}: the plugin {found.pin} declares {wrong}")
+        _check_names(declared.adds, f"{place}: {found.pin.name} adds")
         try:
             reads, adds = dict(_types(declared.reads, whole=False)), dict(_types(declared.adds, whole=True))
         except ValueError as error:
@@ -75,18 +72,14 @@ class Call:
         """
         made, raised = self._called(records)
         if raised is not None:
-            raise Failed(raised, self._culprit(records))
+            raise Failed(replace(raised, words=f"raised {raised.words}"), self._culprit(records))
         wrong = next(self._broken(made, records.num_rows), None)
         if wrong is not None or made is None:
-            raise Failed(Raised(wrong or "", ""))
+            raise Failed(Raised(wrong or ""))
         return made
 
     def _called(self, records: pa.RecordBatch) -> tuple[Made | None, Raised | None]:
-        try:
-            return self.plugin.make(self.options, records), None
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises is the plugin's
-            told = raised_in(error, self.module)
-            return None, Raised(f"raised {told.words}", told.detail)
+        return attempt(self.module, lambda: self.plugin.make(self.options, records))
 
     def _culprit(self, records: pa.RecordBatch) -> int | None:
         """The place of a record on which the plugin fails by itself, found by halving; None if there is no such one."""
@@ -104,18 +97,50 @@ class Call:
         if not isinstance(made, Made):
             yield f"returned a {type(made).__name__}, no etlplus.plugins.Made"
             return
-        if set(made.columns) != set(self.adds):
+        if not isinstance(made.columns, Mapping) or set(made.columns) != set(self.adds):
             yield f"made the columns {_listed(made.columns)}, it declares {_listed(self.adds)}"
             return
         for name, kind in self.adds.items():
             wrong = _wrong(made.columns[name], arrow_type(kind), size)
             if wrong:
                 yield f"made a column {name} that {wrong}"
-        for place, reason in made.rejected.items():
-            if type(place) is not int or not 0 <= place < size:
-                yield f"rejected the record at place {place!r} of {size:,}"
+        yield from self._unfit_rejects(made.rejected, size)
+
+    def _unfit_rejects(self, rejected: object, size: int) -> Iterator[str]:
+        if not isinstance(rejected, Mapping):
+            yield f"rejected a {type(rejected).__name__}, no mapping of places to reasons"
+            return
+        for place, reason in rejected.items():
+            if not hasattr(place, "__index__"):
+                yield f"rejected a record by a {type(place).__name__}, no whole number"
+            elif not 0 <= place < size:
+                yield f"rejected the record at place {place:,} of {size:,}"
             if reason not in self.reasons:
                 yield "rejected a record for a reason that it does not declare"
+
+
+def _no_declaration(declared: object) -> str | None:
+    """What is wrong with the form of a declaration; None if it has it."""
+    if not isinstance(declared, Declaration):
+        return f"a {type(declared).__name__}, no Declaration"
+    named = (declared.reads, declared.adds)
+    if not all(isinstance(each, Mapping) and _all_text([*each, *each.values()]) for each in named):
+        return "columns that are no mapping of names to types"
+    is_list = isinstance(declared.reasons, tuple | list) and _all_text(declared.reasons)
+    return None if is_list else "reasons that are no tuple of texts"
+
+
+def _all_text(values: Iterable[object]) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def _check_names(names: Iterable[str], told: str) -> None:
+    """See that the added columns have names that a table can have; they may come from the options."""
+    for name in names:
+        try:
+            checked_column(name)
+        except ValueError as error:
+            raise InvalidPipeline(with_way_out(f"{told} {error}")) from error
 
 
 def _wrong(values: object, wanted: pa.DataType, size: int) -> str | None:
@@ -137,35 +162,5 @@ def _types(declared: Mapping[str, str], *, whole: bool) -> Iterator[tuple[str, C
         yield name, kind
 
 
-def _options(plugin: Plugin[Any], options: Mapping[str, Any], place: str) -> BaseModel:
-    """The options as the plugin's model reads them.
-
-    They are read as JSON, where a list may be a tuple and a text a date.
-    """
-    try:
-        read: BaseModel = plugin.options.model_validate_json(to_json(dict(options)))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        wrong = first["type"], tuple(map(str, first["loc"])), str(first["msg"])
-    else:
-        return read
-    raise InvalidPipeline(_told(wrong, tuple(plugin.options.model_fields), f"{place}.options"))
-
-
-def _told(wrong: tuple[str, tuple[str, ...], str], allowed: tuple[str, ...], place: str) -> str:
-    kind, keys, message = wrong
-    at = ".".join((place, *keys))
-    if kind == "extra_forbidden":
-        return f"{at}: unknown option; {way_out(keys[-1], allowed) if allowed else 'remove it, there are none'}"
-    if kind == "missing":
-        return f"{place}: the option {quoted(keys[-1])} is required; add it"
-    return _with_way_out(f"{at}: {message.removeprefix('Value error, ')}")
-
-
-def _with_way_out(told: str) -> str:
-    """The words of somebody else, with a way out if they have none."""
-    return told if "; " in told else f"{told}; see the plugin's own page"
-
-
-def _listed(names: Mapping[str, object]) -> str:
-    return ", ".join(map(str, names)) or "none"
+def _listed(names: object) -> str:
+    return (", ".join(map(str, names)) or "none") if isinstance(names, Mapping) else f"of a {type(names).__name__}"

@@ -96,6 +96,6 @@ def _told(failed: Failed, gather: Gather, called: Called, records: pa.RecordBatc
     if failed.place is not None and gather.hidden:
         batch, place = (records.column(column)[failed.place].as_py() for column in (BATCH, PLACE))
         where = f" on {name(batch, place)}"
-    detail = failed.what.detail if gather.tells else ""
+    detail = f": {failed.what.detail}" if gather.tells and failed.what.detail else ""
     way_out = "nothing was published; mend the plugin, or pip install another version of its package"
     return f"{gather.place}: the plugin {called.call.pin} {failed.what.words}{where}{detail}; {way_out}"

@@ -10,7 +10,7 @@ from chalicelib.core.pipeline import Plugin as PluginStep
 from chalicelib.core.pipeline.steps import Step
 from chalicelib.core.plan import PinnedPlugin
 from chalicelib.core.words import nearest, quoted
-from chalicelib.engine.plugins.raised import raised_in
+from chalicelib.engine.plugins.raised import attempt
 from etlplus.plugins import Plugin
 
 GROUP = "etlplus.steps"
@@ -29,20 +29,23 @@ class Installed:
 
         Raises:
             PluginFailed: if its package cannot be imported, or has something else there.
+            Refused: if this process imported another version of it.
         """
-        wrong: str | None = None
-        plugin: Plugin[Any] | None = None
-        try:
-            plugin = self.entry.load()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the package raises is the package's
-            told = raised_in(error, self.entry.module)
-            wrong = f"does not load: {told.words}{told.detail}; mend or reinstall its package"
-        if wrong is None and not isinstance(plugin, Plugin):
-            kind = type(plugin).__name__
-            wrong = f"is {self.entry.value}, of type {kind}; its entry point must name an etlplus.plugins.Plugin"
-        if wrong is not None or plugin is None:
-            raise PluginFailed(f"the plugin {self.pin} {wrong}")
+        plugin, raised = attempt(self.entry.module, self.entry.load)
+        if raised is not None:
+            raise PluginFailed(f"the plugin {self.pin} does not load: {raised.whole}; mend or reinstall its package")
+        if not isinstance(plugin, Plugin):
+            kind, wanted = type(plugin).__name__, "its entry point must name an etlplus.plugins.Plugin"
+            raise PluginFailed(f"the plugin {self.pin} is {self.entry.value}, of type {kind}; {wanted}")
+        loaded = _LOADED.setdefault(id(plugin), (plugin, self.pin))[1]
+        if loaded != self.pin:
+            cause = f"this process has the plugin {loaded} in memory, {self.pin.version} is installed by now"
+            raise Refused(f"{cause}; start it again (etlplus down, etlplus up)")
         return plugin
+
+
+#: What was imported, by identity, and the version that it had then: an upgrade does not change what is in memory.
+_LOADED: dict[int, tuple[Plugin[Any], PinnedPlugin]] = {}
 
 
 def installed() -> tuple[Installed, ...]:
