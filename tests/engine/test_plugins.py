@@ -1,22 +1,28 @@
 """Plugins in the engine: what they get, what becomes of what they make, and whose the failure is."""
 
 import json
+from random import Random
 
 import pytest
 from conftest import compiled
 from making import pipeline
 from plugging import SHOUT, plugin_code, plugs
 
+from chalicelib.core.dialect import Dialect
 from chalicelib.core.errors import InvalidPipeline, PluginFailed, Refused
 from chalicelib.core.pipeline import Plugin
 from chalicelib.core.pipeline.steps.sensitive import sensitive_fields
 from chalicelib.core.plan import PinnedPlugin
+from chalicelib.engine.fates import Fates
+from chalicelib.engine.gathering import Gathering
 from chalicelib.engine.plugins.installed import check_pins, pins
-from chalicelib.engine.stream import BATCH_RECORDS
+from chalicelib.engine.session import locked_session
+from chalicelib.engine.stream import BATCH_RECORDS, counted, open_input
 
 __all__ = ["plugs"]
 
 STEP = {"plugin": {"name": "shout", "options": {"column": "a"}}}
+NULL = "NULL"
 BARE = {"plugin": {"name": "p"}}
 
 
@@ -270,3 +276,34 @@ def test_options_travel_as_they_were_written():
     again = type(document).model_validate_json(document.canonical())
     assert (document, document.digest()) == (again, again.digest())
     assert options == json.loads(document.canonical())["transforms"][0]["plugin"]["options"]
+
+
+def test_records_cut_anywhere_have_equal_outcomes_and_keep_batch_and_number(plugs, tmp_path):
+    plugs.install("shout", SHOUT)
+    random = Random(7)
+    for size in (1, 5, 40):
+        records = [random.choice(["x", "-", "", "Yy"]) for _ in range(size)]
+        expected = [(v or None, v.upper() or None) for v in records if v != "-"]
+        for batches in (1, 2, size):
+            parts = [records[i * size // batches : (i + 1) * size // batches] for i in range(batches)]
+            kept, fates = carried_out(parts, tmp_path)
+            assert expected == [(record["a"], record["shouted"]) for part in kept for record in part]
+            for part, found, fate in zip(parts, kept, fates, strict=True):
+                assert [i for i, v in enumerate(part, 1) if v != "-"] == [record["_etl_line"] for record in found]
+                assert [i for i, v in enumerate(part, 1) if v == "-"] == list(fate.rejected)
+
+
+def carried_out(parts, folder):
+    """What is kept of each batch, and their fates; each batch is taken twice, as where it had to be screened."""
+    program = compiled({"a": "text"}, [STEP])
+    path, fates = folder / "part.csv", [Fates(program.causes) for _ in parts]
+    with locked_session(readable=[path], spill=folder) as connection:
+        gathering = Gathering(connection, program)
+        for number, part in enumerate(parts):
+            path.write_text("a\n" + "".join(f"{value or NULL}\n" for value in part))
+            for _ in range(2):
+                open_input(connection, path, Dialect(nulls=(NULL,)), 1, new_line="\n", longest_bytes=2**20)
+                gathering.begin(number, fates[number], counted)
+                gathering.take(number)
+        gathering.carry_out()
+        return [[r for c in gathering.records(n) for r in c.to_pylist()] for n in range(len(parts))], fates

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import duckdb
 import pyarrow as pa
 
-from chalicelib.core.errors import PluginFailed
+from chalicelib.core.errors import BrokenLaw, PluginFailed
 from chalicelib.engine.gather import Called, Gather
 from chalicelib.engine.plugins.arrow import arrow_type
 from chalicelib.engine.plugins.call import Failed
@@ -14,7 +14,7 @@ from chalicelib.relations.gathered import AT
 from chalicelib.relations.relation import BATCH, FATE, PLACE, quoted
 from etlplus.plugins import Made
 
-_CHUNK = "_etl_chunk"
+_CHUNK, _ANSWERS = "_etl_chunk", "_etl_answers"
 #: How a record is named in an error, by its batch's number and its place there.
 NameRecord = Callable[[int, int], str]
 
@@ -26,23 +26,25 @@ def call_plugin(connection: duckdb.DuckDBPyConnection, gather: Gather, called: C
         PluginFailed: with place, plugin, version and record, if it raises or does not keep what it declares.
         Refused: if it takes more memory or time than the session has.
     """
-    columns = [f"{quoted(column)} {kind}" for column, kind in called.columns]
-    columns += [f"{FATE} VARCHAR", *(f"{column} BIGINT" for column in gather.hidden)]
-    connection.execute(f"CREATE TEMP TABLE {gather.result} ({', '.join(columns)})")
+    kinds = dict(called.columns)
+    made = [f"m{i} {kinds[column]}" for i, column in enumerate(called.call.adds)]
+    listed = ", ".join([f"{AT} BIGINT", *made, f"{FATE} VARCHAR"])
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {_ANSWERS} ({listed})")
     ((end,),) = connection.execute(f"SELECT coalesce(max(rowid) + 1, 0) FROM {gather.table}").fetchall()
     for first in range(0, end, BATCH_RECORDS):
-        here = (
-            f"(SELECT *, rowid AS {AT} FROM {gather.table} WHERE rowid BETWEEN {first} AND {first + BATCH_RECORDS - 1})"
-        )
+        some = f"rowid BETWEEN {first} AND {first + BATCH_RECORDS - 1}"
+        here = f"(SELECT *, rowid AS {AT} FROM {gather.table} WHERE {some})"
         records = _kept(connection, gather, called, here)
-        try:
-            made = called.call.make(records.select(list(called.call.reads)))
-        except Failed as failed:
-            told = _told(failed, gather, called, records, name)
-        else:
-            _put(connection, gather, called, here, _answer(made, called, records.column(AT)))
-            continue
-        raise PluginFailed(told)  # out here: what the plugin raised may hold what a later step hides
+        _note(connection, here, _answer(_made(gather, called, records, name), called, records.column(AT)))
+    _join(connection, gather, called)
+
+
+def _made(gather: Gather, called: Called, records: pa.RecordBatch, name: NameRecord) -> Made:
+    try:
+        return called.call.make(records.select(list(called.call.reads)))
+    except Failed as failed:
+        told = _told(failed, gather, called, records, name)
+    raise PluginFailed(told)
 
 
 def _kept(connection: duckdb.DuckDBPyConnection, gather: Gather, called: Called, here: str) -> pa.RecordBatch:
@@ -76,18 +78,34 @@ def _answer(made: Made, called: Called, places: pa.Array) -> pa.Table:
     for place, reason in made.rejected.items():
         codes[place] = f",{called.first_cause + called.call.reasons.index(reason)},"
     columns = {f"m{i}": made.columns[name] for i, name in enumerate(called.call.adds)}
-    return pa.table({**columns, FATE: pa.array(codes, pa.string()), AT: places})
+    return pa.table({AT: places, **columns, FATE: pa.array(codes, pa.string())})
 
 
-def _put(connection: duckdb.DuckDBPyConnection, gather: Gather, called: Called, here: str, answer: pa.Table) -> None:
-    made = {name: f"m.m{i}" for i, name in enumerate(called.call.adds)}
-    listed = [made.get(name, f"g.{quoted(name)}") for name, _ in called.columns]
-    listed += [f"coalesce(g.{FATE}, m.{FATE})", *(f"g.{name}" for name in gather.hidden)]
+def _note(connection: duckdb.DuckDBPyConnection, here: str, answer: pa.Table) -> None:
+    """Put an answer behind the others, with nothing for the records that are out."""
     connection.register(_CHUNK, answer)
-    joined = f"{here} AS g LEFT JOIN {_CHUNK} AS m ON m.{AT} = g.{AT} ORDER BY g.{AT}"
-    for _ in chunks(connection, f"INSERT INTO {gather.result} SELECT {', '.join(listed)} FROM {joined}"):
-        pass
+    listed = ", ".join(f"m.{name}" for name in answer.column_names if name != AT)
+    asked = f"SELECT g.{AT}, {listed} FROM {here} AS g LEFT JOIN {_CHUNK} AS m ON m.{AT} = g.{AT} ORDER BY g.{AT}"
+    _run(connection, f"INSERT INTO {_ANSWERS} {asked}")
     connection.unregister(_CHUNK)
+
+
+def _join(connection: duckdb.DuckDBPyConnection, gather: Gather, called: Called) -> None:
+    """Bring the records and the answers together, row by row: a copy in order, without a sort of whole records."""
+    beside = f"{gather.table} AS g POSITIONAL JOIN {_ANSWERS} AS m"
+    apart = f"SELECT count(*) FROM {beside} WHERE g.rowid IS DISTINCT FROM m.{AT}"
+    if any(chunk.column(0)[0].as_py() for chunk in chunks(connection, apart)):
+        raise BrokenLaw(f"{gather.place}: the plugin's answers do not stand beside their records")
+    made = {name: f"m.m{i}" for i, name in enumerate(called.call.adds)}
+    listed = [f"{made.get(name, f'g.{quoted(name)}')} AS {quoted(name)}" for name, _ in called.columns]
+    listed += [f"coalesce(g.{FATE}, m.{FATE}) AS {FATE}", *(f"g.{name} AS {name}" for name in gather.hidden)]
+    _run(connection, f"CREATE TEMP TABLE {gather.result} AS SELECT {', '.join(listed)} FROM {beside}")
+    connection.execute(f"DROP TABLE {_ANSWERS}")
+
+
+def _run(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
+    for _ in chunks(connection, statement):
+        pass
 
 
 def _told(failed: Failed, gather: Gather, called: Called, records: pa.RecordBatch, name: NameRecord) -> str:
