@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 from making import Silent, pipeline, places, query
+from plugging import plugs
 
 from chalicelib.bootstrap.local import run_in_process
 from chalicelib.core.document import parse_pipeline
+from cli.scaffold import files
+
+__all__ = ["plugs"]
 
 PAGE = (Path(__file__).parents[1] / "docs" / "steps.md").read_text(encoding="utf-8")
 SETUP = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
@@ -19,11 +23,12 @@ LENIENT = [{"check": "reject_ratio", "max": 0.9}]
 
 
 def test_every_example_of_the_page_was_found():
-    assert len(EXAMPLES) == PAGE.count("```yaml") == 16
+    assert len(EXAMPLES) == PAGE.count("```yaml") == 17
 
 
 @pytest.mark.parametrize(("step", "given", "expected"), EXAMPLES, ids=[step.split(":")[0] for step, _, _ in EXAMPLES])
-def test_an_example_gives_what_the_page_says(database, tmp_path, step, given, expected):
+def test_an_example_gives_what_the_page_says(database, tmp_path, plugs, step, given, expected):
+    plugs.install("shout", files("shout")["etlplus_shout.py"])
     path = tmp_path / "f.csv"
     path.write_text(given)
     header, *rows = list(csv.reader(StringIO(given)))
