@@ -97,14 +97,20 @@ class Call:
         if not isinstance(made, Made):
             yield f"returned a {type(made).__name__}, no etlplus.plugins.Made"
             return
-        if not isinstance(made.columns, Mapping) or set(made.columns) != set(self.adds):
-            yield f"made the columns {_listed(made.columns)}, it declares {_listed(self.adds)}"
+        yield from self._unfit_columns(made.columns, size)
+        yield from self._unfit_rejects(made.rejected, size)
+
+    def _unfit_columns(self, columns: object, size: int) -> Iterator[str]:
+        if not isinstance(columns, Mapping):
+            yield f"made columns in a {type(columns).__name__}, no mapping of names to arrays"
             return
+        yield from (f"did not make the column {name}" for name in self.adds if name not in columns)
+        if columns.keys() - self.adds.keys():
+            yield "made a column that it does not declare"
         for name, kind in self.adds.items():
-            wrong = _wrong(made.columns[name], arrow_type(kind), size)
+            wrong = _wrong(columns[name], arrow_type(kind), size)
             if wrong:
                 yield f"made a column {name} that {wrong}"
-        yield from self._unfit_rejects(made.rejected, size)
 
     def _unfit_rejects(self, rejected: object, size: int) -> Iterator[str]:
         if not isinstance(rejected, Mapping):
@@ -147,7 +153,8 @@ def _wrong(values: object, wanted: pa.DataType, size: int) -> str | None:
     if not isinstance(values, pa.Array):
         return f"is a {type(values).__name__}, no pyarrow.Array"
     if values.type != wanted:
-        return f"is of Arrow type {values.type}, its declared type is {wanted}"
+        kind = "a nested Arrow type" if pa.types.is_nested(values.type) else f"Arrow type {values.type}"
+        return f"is of {kind}, its declared type is {wanted}"
     if len(values) != size:
         return f"has {len(values):,} values for {size:,} records"
     return no_values(values)
@@ -160,7 +167,3 @@ def _types(declared: Mapping[str, str], *, whole: bool) -> Iterator[tuple[str, C
         if arrow_type(kind) is None and (whole or kind != ColumnType("numeric")):
             raise ValueError(f"{name} as {text}; plugins have {NAMES}")
         yield name, kind
-
-
-def _listed(names: object) -> str:
-    return (", ".join(map(str, names)) or "none") if isinstance(names, Mapping) else f"of a {type(names).__name__}"
