@@ -340,7 +340,7 @@ def test_a_view_a_partitioned_table_and_an_empty_one_can_be_looked_up(found):
     assert [[None]] == found(other("SELECT 'a', 'b' WHERE false"), "code\na\n")
 
 
-def test_a_locked_table_is_waited_for_not_lost(database, tmp_path):
+def test_rows_that_are_not_committed_are_not_pinned(database, tmp_path):
     for sql in COUNTRIES.split(";"):
         query(database, sql)
     target, work = PostgresTarget(database), DiskStore(tmp_path)
