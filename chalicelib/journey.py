@@ -18,8 +18,8 @@ from chalicelib.core.outcome import NOTHING, Duplicate, Failed, Published, Trans
 from chalicelib.core.pipeline import Pipeline
 from chalicelib.core.plan import Plan
 from chalicelib.core.run import Run, Stage, Status, Trigger
-from chalicelib.engine.records.find import finder
 from chalicelib.folder import RunFolder
+from chalicelib.formats.find import finder
 from chalicelib.ports import BatchSink, Clock, Find, ObjectStore, Progress, RunLog, Source, Target
 from chalicelib.stages.extract import extract
 from chalicelib.stages.plan import plan

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from chalicelib.core.counts import Counts, Written
 from chalicelib.core.delivery import ObjectCreated
-from chalicelib.core.dialect import UTF_8, Dialect
+from chalicelib.core.dialect import UTF_8
 from chalicelib.core.ledger import LedgerEntry
 from chalicelib.core.lookup import Pinned
 from chalicelib.core.manifest import Batch, Manifest, ObjectVersion
@@ -18,7 +18,7 @@ from chalicelib.core.plan import Plan, Sample, TableShape
 from chalicelib.core.reject import Reject
 from chalicelib.core.run import Run
 from chalicelib.core.table import TableName
-from chalicelib.core.tally import Tally
+from chalicelib.core.tally import Lines
 
 if TYPE_CHECKING:  # who only publishes or records needs no Arrow
     import pyarrow as pa
@@ -83,14 +83,8 @@ class Source(Protocol):
         """
         ...
 
-    def tally(self, version: ObjectVersion, dialect: Dialect, columns: int) -> Tally:
-        """Count the object's records without the engine.
-
-        Raises:
-            Held: if its compression is damaged.
-            SourceMoved: if it is no longer the version that was pinned.
-            NotFound: if that version was deleted.
-        """
+    def lines(self, version: ObjectVersion) -> Lines | None:
+        """What was counted of the object's plain bytes while it was pinned, if anything was."""
         ...
 
     def sample(self, version: ObjectVersion) -> Sample:
@@ -111,8 +105,10 @@ class Source(Protocol):
 class Find(Protocol):
     """Where records of a batch lie in its object."""
 
-    def __call__(self, batch: int, records: Iterable[int]) -> "Iterator[tuple[int, int, int, bytes]]":
+    def __call__(self, batch: int, records: Iterable[int]) -> "Iterator[tuple[int, int | None, int | None, bytes]]":
         """Number, start, end and raw bytes of the records with the given ascending numbers, as far as they are there.
+
+        Records without a place of their own have neither start nor end.
 
         Raises:
             SourceMoved: if the object is no longer the version that was pinned.

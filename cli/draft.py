@@ -14,7 +14,7 @@ from chalicelib.core.pipeline import Pipeline
 from chalicelib.engine.inference import Evidence
 from chalicelib.planning.reading import Reading, read
 from cli.load import pipeline_for
-from cli.looking import evidence, said, sample_of
+from cli.looking import evidence, glimpsed, said
 
 #: The committed JSON Schema, which editors complete from.
 SCHEMA = Path(__file__).with_name("pipeline.schema.json")
@@ -46,8 +46,8 @@ def draft(file: str, table: str | None, to: Path | None) -> Draft:
         Held: if it is empty, or its header is none that a table could have.
     """
     bare = pipeline_for(file, None, table, {})
-    uri, sample = sample_of(file)
-    reading = read(sample, bare, None, uri)
+    with glimpsed(file) as seen:
+        reading = read([seen], bare, None)
     path = to or Path(f"{bare.name}.yaml")
     text = "\n".join(_lines(file, path, bare, reading)) + "\n"
     return Draft(path, text, parse_pipeline(text, name=path.name), reading)
@@ -69,7 +69,6 @@ def write(made: Draft, *, force: bool) -> None:
 
 
 def _lines(file: str, path: Path, bare: Pipeline, reading: Reading) -> Iterator[str]:
-    dialect, sure = reading.dialect, reading.confidence
     yield f"# yaml-language-server: $schema={os.path.relpath(SCHEMA, path.resolve().parent)}"
     yield f"# Drafted by etlplus init from {len(reading.records):,} sampled records. Rules are guesses: they only warn."
     yield "version: 1"
@@ -78,10 +77,7 @@ def _lines(file: str, path: Path, bare: Pipeline, reading: Reading) -> Iterator[
     yield "  type: file"
     yield f"  path: {_text(file)}"
     yield "  format:"
-    yield f"    encoding: {dialect.encoding}  # {sure['encoding']:.0%} sure"
-    yield f"    delimiter: {_text(dialect.delimiter)}  # {sure['delimiter']:.0%} sure"
-    yield f"    header: {str(dialect.header).lower()}  # {sure['header']:.0%} sure"
-    yield f"    nulls: [{', '.join(map(_text, dialect.nulls))}]"
+    yield from _format(reading)
     yield "columns:  # a value that does not fit its type rejects its record"
     for column in evidence(reading, bare):
         yield f"  {_key(column['name'])}: {_text(column['type'])}  # {said(column)}"
@@ -90,6 +86,13 @@ def _lines(file: str, path: Path, bare: Pipeline, reading: Reading) -> Iterator[
     yield "  type: postgres"
     yield f"  table: {_text(str(bare.target.table))}"
     yield "  contract: {new_columns: fail, missing_columns: fail, type_change: fail}  # or evolve: see docs/contract.md"
+
+
+def _format(reading: Reading) -> Iterator[str]:
+    for key, value in reading.format.model_dump(mode="json", exclude_none=True).items():
+        shown = value if key in ("type", "encoding") else json.dumps(value, ensure_ascii=False)
+        sure = f"  # {reading.confidence[key]:.0%} sure" if key in reading.confidence else ""
+        yield f"    {key}: {shown}{sure}"
 
 
 def _rules(reading: Reading) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib.bootstrap.local import Places, run_in_process
 from chalicelib.core.document import parse_pipeline
 from chalicelib.core.errors import InvalidPipeline, NotFound, Refused
-from chalicelib.core.pipeline import CsvFormat, FileSource, Pipeline, Target
+from chalicelib.core.pipeline import CsvFormat, FileSource, Format, Pipeline, Target
 from chalicelib.core.run import Run
 from chalicelib.core.table import TableName
 from chalicelib.engine.records.ahead import ReadAhead
@@ -48,20 +48,28 @@ def pipeline_for(file: str, document: Pipeline | None, table: str | None, csv: d
     """The pipeline that loads ``file``: the document with that file as its source, or one made up for it."""
     try:
         if document is not None:
-            given = document.source.format.model_dump(exclude_none=True)
-            source = FileSource(type="file", path=file, format=CsvFormat(**{**given, **csv}))
+            source = FileSource(type="file", path=file, format=_format(document.source.format, csv))
             target = document.target.model_copy(update={"table": TableName.parse(table)} if table else {})
             return document.model_copy(update={"source": source, "target": target, "triggers": ()})
         name = _slug(file)
         return Pipeline(
             version=1,
             name=name,
-            source=FileSource(type="file", path=file, format=CsvFormat(**csv)),
+            source=FileSource(type="file", path=file, format=_format(None, csv)),
             target=Target(type="postgres", table=TableName.parse(table or f"public.{name}")),
         )
     except ValueError as error:  # pydantic words its errors for programmers
         wrong = told(error)
     raise InvalidPipeline(wrong)  # out here: a ValidationError as its context would be a cycle that nothing collects
+
+
+def _format(given: Format | None, csv: dict[str, Any]) -> Format | None:
+    """The format of a document with what the options of the command say of CSV."""
+    if not csv:
+        return given
+    if given is not None and not isinstance(given, CsvFormat):
+        raise ValueError(f"--{next(iter(csv))} is for delimited text, and the document says {given.type}; leave it out")
+    return CsvFormat(**{**(given.model_dump(exclude_none=True) if given else {}), **csv})
 
 
 def run_load(pipeline: Pipeline, places: Places, ahead: ReadAhead | None = None) -> Run:

@@ -1,6 +1,7 @@
 """``etlplus preview``: what a pipeline does to the first records of a file, for people and for programs."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
@@ -11,10 +12,9 @@ from typing import Any
 from chalicelib.core.errors import Refused
 from chalicelib.core.pipeline import FileSource as FileSourceDocument
 from chalicelib.core.pipeline import Lookup, Pipeline
-from chalicelib.core.plan import Sample
-from chalicelib.engine.encoding import as_utf_8
 from chalicelib.engine.lookup import Fetched
-from chalicelib.planning.notes import said_of
+from chalicelib.formats import Glimpse
+from chalicelib.planning.glimpse import glimpse
 from chalicelib.planning.preview import Out, Seen
 from chalicelib.planning.preview import preview as preview_of
 from chalicelib.planning.reading import Reading, read
@@ -36,24 +36,17 @@ class Looked:
 
     def to_json(self) -> dict[str, Any]:
         """All of it as JSON values."""
-        dialect = self.reading.dialect
         return {
             "object": self.file,
-            "dialect": {
-                "encoding": dialect.encoding,
-                "delimiter": dialect.delimiter,
-                "quote": dialect.quote,
-                "header": dialect.header,
-                "nulls": list(dialect.nulls),
-            },
-            "confidence": self.reading.confidence,
+            "format": self.reading.format.model_dump(mode="json"),
+            "confidence": dict(self.reading.confidence),
             "columns": evidence(self.reading, self.pipeline),
             "steps": [_seen(each) for each in self.seen],
         }
 
     def text(self) -> str:
         """All of it as tables."""
-        lines = [f"{self.file}: {said_of(self.reading)}", "", *_columns(self.reading, self.pipeline).splitlines()]
+        lines = [f"{self.file}: {self.reading.told}", "", *_columns(self.reading, self.pipeline).splitlines()]
         for each in self.seen:
             lines += ["", f"after {each.after}:", *_records(each).splitlines(), *_told(each.out)]
         return "\n".join(lines)
@@ -72,14 +65,11 @@ def look(pipeline: Pipeline, file: str | None, records: int, dsn: str | None = N
     if file is None and not isinstance(pipeline.source, FileSourceDocument):
         raise Refused(f"{pipeline.name} reads {pipeline.source.uri}; name a file like those with --object FILE")
     name = file if file is not None else getattr(pipeline.source, "path", "")
-    uri, sample = sample_of(name)
-    reading = read(sample, pipeline, None, uri)
-    with TemporaryDirectory(prefix="etlplus-") as folder:
-        plain = as_utf_8(sample, reading.dialect.encoding)
+    with TemporaryDirectory(prefix="etlplus-") as folder, glimpsed(name) as seen:
+        reading = read([seen], pipeline, None)
         lookups = _lookups(pipeline, dsn, Path(folder))
-        return Looked(
-            uri, pipeline, reading, preview_of(plain, reading, pipeline, records, Path(folder), lookups=lookups)
-        )
+        seen_by_step = preview_of(seen, reading, pipeline, records, Path(folder), lookups=lookups)
+        return Looked(seen.uri, pipeline, reading, seen_by_step)
 
 
 def _lookups(pipeline: Pipeline, dsn: str | None, folder: Path) -> tuple[Fetched, ...]:
@@ -93,11 +83,12 @@ def _lookups(pipeline: Pipeline, dsn: str | None, folder: Path) -> tuple[Fetched
         return looked_up(pipeline, where.target, folder)
 
 
-def sample_of(pattern: str) -> tuple[str, Sample]:
-    """The name and a sample of the first file that ``pattern`` finds."""
-    source = FileSource(pattern, work=Path())
-    version = source.find()[0]
-    return version.uri, source.sample(version)
+@contextmanager
+def glimpsed(pattern: str) -> Iterator[Glimpse]:
+    """A glimpse of the first file that ``pattern`` finds, for the length of the block."""
+    with TemporaryDirectory(prefix="etlplus-") as folder:
+        source = FileSource(pattern, work=Path(folder))
+        yield glimpse(source, source.find()[0])
 
 
 def evidence(reading: Reading, pipeline: Pipeline) -> list[dict[str, Any]]:

@@ -11,9 +11,8 @@ import pyarrow as pa
 
 from chalicelib.bootstrap.local import Places, run_in_process
 from chalicelib.core.counts import Counts, prove_in, prove_out
-from chalicelib.core.dialect import Dialect
 from chalicelib.core.manifest import Batch, Manifest, ObjectVersion
-from chalicelib.core.pipeline import Pipeline
+from chalicelib.core.pipeline import CsvFormat, Pipeline
 from chalicelib.core.plan import LINE, Field, Plan, TargetColumn
 from chalicelib.core.run import Run
 from chalicelib.core.table import TableName
@@ -31,7 +30,7 @@ def query(dsn: Dsn, sql: str, **values: Any) -> list[list[Any]]:
 
 def pipeline(path: object = "none.csv", **parts: Any) -> Pipeline:
     """A pipeline on a file; ``parts`` are those of the document, ``format`` and ``table`` among them."""
-    source = {"type": "file", "path": str(path), "format": parts.pop("format", {})}
+    source = {"type": "file", "path": str(path), "format": parts.pop("format", None)}
     target = {"type": "postgres", "table": parts.pop("table", "public.t"), "provenance": parts.pop("provenance", True)}
     document = {"version": 1, "name": "test", "source": source, "target": target, **parts}
     return Pipeline.model_validate(document)
@@ -69,7 +68,7 @@ def plan(
         run_id=run_id(number),
         pipeline=facts.pop("pipeline", pipeline()),
         objects=tuple(objects) or (version(),),
-        dialect=Dialect(),
+        format=CsvFormat(delimiter=",", quote='"', header=True, encoding="utf-8", nulls=("",)),
         fields=tuple(Field(name, kind) for name, kind in types.items()),
         columns=tuple(TargetColumn(name, kind) for name, kind in types.items()),
         **facts,

@@ -169,6 +169,24 @@ def test_gzip_is_loaded_and_its_rejects_count_plain_bytes(etl):
     assert [(4, f"type: id is no {WAYS[etl.way]}")] == etl.rejects(run, original)
 
 
+def test_json_lines_are_loaded_and_their_rejects_have_their_bytes(etl):
+    lines = [
+        '{"id": 1, "name": "A"}',
+        "",
+        '{"id": 2, "name"}',
+        '{"id": "x"}',
+        '{"id": 4, "o": {"a": [1.0]}}',
+        '{"id": 5}',
+    ]
+    content = "\n".join(lines).encode()
+    run = etl.load(content, "f.jsonl")
+    assert some_rejected(5, 2) == run.counts
+    assert [(2, "structure"), (3, "type")] == [(number, why.split(":")[0]) for number, why in etl.rejects(run, content)]
+    assert [[1, "A", None, 1], [4, None, '{"a": [1.0]}', 4], [5, None, None, 5]] == etl.rows(
+        "id, name, o::text, _etl_line"
+    )
+
+
 @pytest.mark.parametrize("size", [3, 100_000], ids=["small", "large"])
 def test_a_truncated_gzip_is_held(etl, size):
     content = gzip.compress(b"id,name\n" + b"".join(b"%d,n%d\n" % (n, n * 7919) for n in range(size)))

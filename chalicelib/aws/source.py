@@ -11,15 +11,14 @@ from botocore.exceptions import ClientError
 
 from chalicelib.aws.client import client, code_of, translated
 from chalicelib.core.delivery import ObjectId
-from chalicelib.core.dialect import UTF_8, Dialect
+from chalicelib.core.dialect import UTF_8
 from chalicelib.core.errors import NotFound, SourceMoved
 from chalicelib.core.manifest import ObjectVersion
 from chalicelib.core.pipeline import S3Source as S3SourceDocument
 from chalicelib.core.plan import Sample
-from chalicelib.core.tally import Tally
+from chalicelib.core.tally import Lines
 from chalicelib.engine.encoding import transcode
 from chalicelib.engine.gzipped import MAGIC, unpack, unpacked_head
-from chalicelib.engine.records import tally
 
 SAMPLE_BYTES = 128 * 1024
 _ETAG = "etag:"
@@ -64,10 +63,9 @@ class S3Source:
                 return Sample(*unpacked_head(body, SAMPLE_BYTES, name=version.uri))
         return Sample(head, self._range(version, size // 2 & ~1), self._range(version, size - SAMPLE_BYTES & ~1))
 
-    def tally(self, version: ObjectVersion, dialect: Dialect, columns: int) -> Tally:
-        """Count the object's records on its local copy."""
-        with self.local(version, dialect.encoding) as path:
-            return tally(path, dialect, columns)
+    def lines(self, version: ObjectVersion) -> Lines | None:  # noqa: ARG002
+        """Nothing: S3 pins by itself."""
+        return None
 
     @contextmanager
     def local(self, version: ObjectVersion, encoding: str = UTF_8) -> Iterator[Path]:

@@ -157,7 +157,7 @@ class Cloud:
         run = self.runs.find(run_id)
         if not self.work.keys(late_key(run_id)):
             return self._end(run, caught, None, for_good=for_good)
-        from chalicelib.engine.records.find import finder
+        from chalicelib.formats.find import finder
 
         folder = self.folder(run_id)
         with self.source(self.pipeline_of(run)) as source:

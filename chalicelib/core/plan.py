@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from chalicelib.core.dialect import Dialect
 from chalicelib.core.drift import NONE, Drift
 from chalicelib.core.lookup import Pinned
 from chalicelib.core.manifest import ObjectVersion
-from chalicelib.core.pipeline import Pipeline, StagedRule
+from chalicelib.core.pipeline import Format, Pipeline, StagedRule
 from chalicelib.core.table import TableName
 from chalicelib.core.types import ColumnType
 
@@ -89,18 +88,18 @@ class PinnedPlugin:
 class Plan:
     """All that a run will do.
 
-    ``fields`` are the object's, ``columns`` what the steps leave, in the order in which they are written.
-    ``create`` is whether publish creates the table, ``together`` whether a step needs the records of all objects at
-    once. ``drift`` is how the data differs from a table that is there: what becomes of it is the contract's. ``notes``
-    are decisions that a person should see. ``lookups`` are the tables that steps look up, pinned; ``plugins`` the
-    versions with which every batch must be transformed.
+    ``format`` has nothing left open. ``fields`` are the object's, ``columns`` what the steps leave, in the order in
+    which they are written. ``create`` is whether publish creates the table, ``together`` whether a step needs the
+    records of all objects at once. ``drift`` is how the data differs from a table that is there: what becomes of it is
+    the contract's. ``notes`` are decisions that a person should see. ``lookups`` are the tables that steps look up,
+    pinned; ``plugins`` the versions with which every batch must be transformed.
     """
 
     run_id: str
     pipeline: Pipeline
     table: TableName
     objects: tuple[ObjectVersion, ...]
-    dialect: Dialect
+    format: Format
     fields: tuple[Field, ...]
     columns: tuple[TargetColumn, ...]
     create: bool

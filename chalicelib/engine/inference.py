@@ -101,10 +101,10 @@ def infer_type(values: Iterable[str], nulls: Sequence[str]) -> ColumnType | None
     return _joined({_kind(value.strip()) for value in values if value not in nulls})
 
 
-def gather(fields: Iterable[str], nulls: Sequence[str]) -> Evidence:
+def gather(fields: Iterable[str | None]) -> Evidence:
     """The evidence of a column's sampled fields."""
     given = list(fields)
-    values = tuple(value for value in given if value not in nulls)
+    values = tuple(value for value in given if value is not None)
     kinds: Counter[str] = Counter()
     for value, times in Counter(values).items():
         kinds[_kind(value.strip())] += times

@@ -34,16 +34,8 @@ class NotStrict(Exception):  # noqa: N818 - a fact about the object, handled by 
     """The engine's strict reader refuses the object's structure; screen it and read the clean copy."""
 
 
-def open_input(
-    connection: duckdb.DuckDBPyConnection,
-    path: Path,
-    dialect: Dialect,
-    fields: int,
-    *,
-    new_line: str,
-    longest_bytes: int,
-) -> None:
-    """Make the object's fields known as the view ``INPUT``: text, named by position, NULL as the dialect says."""
+def delimited(path: Path, dialect: Dialect, fields: int, *, new_line: str, longest_bytes: int) -> str:
+    """The SQL of the engine's reader of delimited text: its fields as texts, NULL as the dialect says."""
     columns = ", ".join(f"'f{i}': 'VARCHAR'" for i in range(fields))
     nulls = ", ".join(text_literal(text) for text in dialect.nulls)
     options = [
@@ -58,8 +50,12 @@ def open_input(
         f"max_line_size = {longest_bytes}",
         f"buffer_size = {BUFFER_LINES * longest_bytes}",
     ]
-    reader = f"read_csv({text_literal(str(path))}, {', '.join(options)})"
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW {INPUT} AS SELECT * FROM {reader}")
+    return f"read_csv({text_literal(str(path))}, {', '.join(options)})"
+
+
+def open_input(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Make the object's fields, which the SQL ``table`` has as texts named by position, known as the view ``INPUT``."""
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW {INPUT} AS SELECT * FROM {table}")
 
 
 def stream(

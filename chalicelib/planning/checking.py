@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from chalicelib.core.document import parse_document
 from chalicelib.core.errors import InvalidPipeline
-from chalicelib.core.pipeline import Expr, Filter, Lookup, Pipeline, Regex, Rule
+from chalicelib.core.pipeline import CsvFormat, Expr, Filter, Lookup, Pipeline, Regex, Rule
 from chalicelib.core.plan import Field
 from chalicelib.core.types import ColumnType
 from chalicelib.engine.lookup import assumed
@@ -115,7 +115,8 @@ def _take(message: str, pipeline: Pipeline, found: Checked) -> str | None:
     place = _PLACE.match(message)
     told = place["told"] if place else message
     unknown = _UNKNOWN.match(told)
-    everything = pipeline.source.format.header is False and bool(pipeline.columns)
+    written = pipeline.source.format
+    everything = isinstance(written, CsvFormat) and written.header is False and bool(pipeline.columns)
     there = {*pipeline.columns, *found.assumed}  # such a name is a slip, or a step before dropped the column
     slips = {unknown["name"], unknown["near"] if found.guess else None} if unknown else set()
     if unknown and not everything and there.isdisjoint(slips):

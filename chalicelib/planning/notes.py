@@ -16,7 +16,7 @@ def notes(
 ) -> tuple[str, ...]:
     """The plan's notes, most important first."""
     table = str(pipeline.target.table)
-    found = [said_of(reading), *_drift(drift, pipeline), *_doubts(reading, pipeline)]
+    found = [reading.told, *_drift(drift, pipeline), *_doubts(reading, pipeline)]
     if shape is None and columns:
         found.append(f"creates {table} ({', '.join(f'{c.name} {c.type}' for c in columns)})")
     if shape is None and not columns:
@@ -24,16 +24,6 @@ def notes(
     if shape is not None and not shape.has_provenance:
         found.append(f"{table} gets the columns _etl_run, _etl_object and _etl_line")
     return tuple(found)
-
-
-def said_of(reading: Reading) -> str:
-    """How the objects are read, each decision with how sure it is."""
-    dialect = reading.dialect
-    shown = {"\t": "tab"}.get(dialect.delimiter, dialect.delimiter)
-    header = "a header" if dialect.header else "no header"
-    sure = reading.confidence
-    encoding = f"encoding {dialect.encoding} ({sure['encoding']:.0%})"
-    return f"{encoding}, delimiter {shown} ({sure['delimiter']:.0%}), {header} ({sure['header']:.0%})"
 
 
 def _drift(drift: Drift, pipeline: Pipeline) -> Iterator[str]:

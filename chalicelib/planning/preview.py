@@ -9,18 +9,17 @@ import pyarrow as pa
 
 from chalicelib.core.lookup import Pinned
 from chalicelib.core.pipeline import Pipeline
-from chalicelib.core.plan import LINE, Field, Sample
+from chalicelib.core.plan import LINE, Field
 from chalicelib.engine.fates import Fates
 from chalicelib.engine.gathering import Gathering
 from chalicelib.engine.lookup import Fetched, looking_session
 from chalicelib.engine.program import Program, compile_program, compile_steps
-from chalicelib.engine.records import Numbers, Refusal, locate, screen, tally
+from chalicelib.engine.records import Numbers, Refusal
 from chalicelib.engine.session import Parser, parser
 from chalicelib.engine.stream import open_input, stream
+from chalicelib.formats import Glimpse, Layout, reader_of
 from chalicelib.planning.columns import made
 from chalicelib.planning.reading import Reading
-
-_LONGEST_BYTES = 4 * 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Seen:
 
 
 def preview(
-    sample: Sample,
+    glimpse: Glimpse,
     reading: Reading,
     pipeline: Pipeline,
     records: int,
@@ -53,7 +52,7 @@ def preview(
     *,
     lookups: Sequence[Fetched] = (),
 ) -> list[Seen]:
-    """Carry the first ``records`` of ``sample`` (in UTF-8), or as many as its head holds, through the pipeline.
+    """Carry the first ``records`` of an object, or as many as its sample holds, through the pipeline.
 
     ``folder`` is for a copy of them. A run-scope step sees these records only. ``lookups`` are the pinned rows of the
     tables that steps look up.
@@ -61,30 +60,20 @@ def preview(
     Raises:
         InvalidPipeline: with the place, if a step or a rule does not compile for these columns.
     """
-    path, clean = folder / "head", folder / "clean"
-    _cut(sample, reading, records, path)
+    reader, clean = reader_of(reading.format), folder / "clean"
     refused: list[Refusal] = []
-    found = screen(path, reading.dialect, len(reading.fields), clean, refused.append, max_record_bytes=_LONGEST_BYTES)
+    layout = Layout(reading.format, reading.fields)
+    found = reader.first(glimpse, layout, records, clean, refused.append)
+    table = reader.cleaned(clean, layout, found)
     broken = tuple(Out(each.record, rejected=True, reasons=(f"the record {each.reason}",)) for each in refused)
     seen: list[Seen] = []
     with parser() as sql:
         for after, program in _programs(pipeline, reading.fields, [pinned for pinned, _ in lookups], sql):
             fates = Fates(program.causes)
-            kept = _run(program, fates, clean, reading, found.numbers, lookups=lookups) if found.kept else []
+            kept = _run(program, fates, clean, table, found.numbers, lookups=lookups) if found.kept else []
             out = _out(seen, kept, fates) if seen else (*broken, *_rejected(fates))
             seen.append(Seen(after, tuple(kept), out))
     return seen
-
-
-def _cut(sample: Sample, reading: Reading, records: int, path: Path) -> None:
-    """Write the head's first records; one that is cut at its end is left out."""
-    path.write_bytes(sample.head)
-    fields = len(reading.fields)
-    whole = tally(path, reading.dialect, fields).records - bool(sample.middle)
-    last = max(min(records, whole), 0)
-    end = next((each.end for each in locate(path, reading.dialect, fields, [last])), None) if last else None
-    if end is not None:
-        path.write_bytes(sample.head[:end] + b"\n")
 
 
 def _programs(
@@ -105,14 +94,13 @@ def _program(pipeline: Pipeline, fields: tuple[Field, ...], lookups: Sequence[Pi
 
 
 def _run(
-    program: Program, fates: Fates, clean: Path, reading: Reading, numbers: Numbers, *, lookups: Sequence[Fetched]
+    program: Program, fates: Fates, clean: Path, table: str, numbers: Numbers, *, lookups: Sequence[Fetched]
 ) -> list[tuple[int | None, dict[str, Any]]]:
     def numbered(first: int, length: int) -> pa.Array:
         return pa.array(numbers.take(first, length), pa.int64())
 
     with looking_session(lookups, readable=[clean]) as connection:
-        fields = len(reading.fields)
-        open_input(connection, clean, reading.dialect, fields, new_line="\n", longest_bytes=_LONGEST_BYTES)
+        open_input(connection, table)
         if program.gathers:
             gathering = Gathering(connection, program)
             gathering.begin(1, fates, numbered)

@@ -10,15 +10,15 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import IO
 
-from chalicelib.core.dialect import UTF_8, Dialect
+from chalicelib.core.dialect import UTF_8
 from chalicelib.core.errors import NotFound, Refused, SourceMoved
 from chalicelib.core.manifest import ObjectVersion
 from chalicelib.core.plan import Sample
-from chalicelib.core.tally import Tally
+from chalicelib.core.tally import Lines
 from chalicelib.engine.encoding import transcode
 from chalicelib.engine.gzipped import MAGIC, unpack, unpacked_head
-from chalicelib.engine.records import sha256, tally
-from chalicelib.engine.records.ahead import QUOTE, ReadAhead
+from chalicelib.engine.records import sha256
+from chalicelib.engine.records.ahead import ReadAhead
 
 SAMPLE_BYTES = 128 * 1024
 
@@ -59,13 +59,12 @@ class FileSource:
             stream.seek(version.size_bytes - SAMPLE_BYTES & ~1)
             return Sample(head, middle, stream.read(SAMPLE_BYTES))
 
-    def tally(self, version: ObjectVersion, dialect: Dialect, columns: int) -> Tally:
-        """Count the file's records, unless that was done ahead under the same assumptions."""
-        with self.local(version, dialect.encoding) as path:
-            counted = self._ahead.result() if self._ahead and path == Path(version.key) else None
-            if counted and (dialect.quote, counted.sha256) == (QUOTE, version.version) and columns > 1:
-                return counted.tally(header=dialect.header)
-            return tally(path, dialect, columns)
+    def lines(self, version: ObjectVersion) -> Lines | None:
+        """What was counted ahead, if it was of these bytes and they are plain."""
+        counted = self._ahead.result() if self._ahead else None
+        if counted is None or counted.sha256 != version.version:
+            return None
+        return counted if self._plain_path(version, UTF_8) == Path(version.key) else None
 
     @contextmanager
     def local(self, version: ObjectVersion, encoding: str = UTF_8) -> Iterator[Path]:

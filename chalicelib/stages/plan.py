@@ -17,8 +17,9 @@ from chalicelib.engine.plugins.installed import pins
 from chalicelib.engine.program import compile_program, compile_steps
 from chalicelib.engine.session import parser
 from chalicelib.planning.columns import drift, made, matched
+from chalicelib.planning.glimpse import glimpse
 from chalicelib.planning.notes import notes
-from chalicelib.planning.reading import Reading, read, same_form
+from chalicelib.planning.reading import Reading, read
 from chalicelib.ports import ObjectStore, Source, Target
 from chalicelib.rules.columns import check_references
 
@@ -58,7 +59,7 @@ def plan(run_id: str, pipeline: Pipeline, *, source: Source, target: Target, wor
         pipeline=pipeline,
         table=table,
         objects=tuple(versions),
-        dialect=reading.dialect,
+        format=reading.format,
         fields=reading.fields,
         columns=columns,
         create=shape is None,
@@ -91,11 +92,7 @@ def _newest(pipeline: Pipeline, versions: Sequence[ObjectVersion]) -> Sequence[O
 
 
 def _read(versions: Sequence[ObjectVersion], pipeline: Pipeline, shape: TableShape | None, source: Source) -> Reading:
-    first, *others = [source.sample(version) for version in versions]
-    reading = read(first, pipeline, shape, versions[0].uri)
-    for version, sample in zip(versions[1:], others, strict=True):
-        same_form(sample, reading, pipeline, version.uri)
-    return reading
+    return read([glimpse(source, version) for version in versions], pipeline, shape)
 
 
 def _columns(
@@ -116,9 +113,7 @@ def _columns(
         columns = keyed(pipeline.target, columns)
         rejects = pipeline.target.contract.new_columns == "reject"
         unwanted = tuple(new.name for new in found.new) if rejects else ()
-        compile_program(
-            pipeline, reading.fields, columns, sql, unwanted, missing=found.missing, lookups=lookups
-        )
+        compile_program(pipeline, reading.fields, columns, sql, unwanted, missing=found.missing, lookups=lookups)
     return columns, found
 
 

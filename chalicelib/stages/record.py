@@ -84,6 +84,6 @@ def _placed(rejects: Iterator[Reject], find: Find) -> Iterator[Reject]:
             place = next(found, None)
 
 
-def _found(find: Find, batch: int, numbers: Iterator[int]) -> Iterator[tuple[int, int, int, bytes]]:
+def _found(find: Find, batch: int, numbers: Iterator[int]) -> Iterator[tuple[int, int | None, int | None, bytes]]:
     with suppress(SourceMoved, NotFound, Held):  # the object is gone since it was read, and its bytes with it
         yield from find(batch, numbers)

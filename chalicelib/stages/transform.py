@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO
+from typing import IO, Any
 
 import duckdb
 import pyarrow as pa
@@ -16,6 +16,7 @@ from chalicelib.core.errors import BrokenLaw
 from chalicelib.core.folder import outcome_key, rejects_key
 from chalicelib.core.manifest import Batch
 from chalicelib.core.outcome import Transformed
+from chalicelib.core.pipeline import Format
 from chalicelib.core.pipeline.steps.sensitive import sensitive_fields
 from chalicelib.core.plan import Plan
 from chalicelib.core.reject import Reason, Reject, Severity, raw_of
@@ -25,10 +26,11 @@ from chalicelib.engine.lookup import Fetched, looking_session
 from chalicelib.engine.pinning import fetch
 from chalicelib.engine.plugins.installed import check_pins
 from chalicelib.engine.program import Program, compile_program
-from chalicelib.engine.records import Numbers, Refusal, locate, screen, veiled
+from chalicelib.engine.records import Numbers, Refusal
 from chalicelib.engine.session import parser
 from chalicelib.engine.stream import NotStrict, counted, open_input
 from chalicelib.engine.stream import stream as run_stream
+from chalicelib.formats import Layout, Reader, encoding_of, reader_of
 from chalicelib.ports import BatchSink, ObjectStore, Progress, Source
 
 #: DuckDB's own limit for a record in its fast path; longer ones come after screening, with a higher limit.
@@ -58,7 +60,7 @@ def transform(
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="etlplus-")))
             program, lookups = _compiled(plan), fetch(plan.lookups, work, folder)
             hidden = sensitive_fields(plan.pipeline.transforms, [field.name for field in plan.fields])
-            encoding = plan.dialect.encoding
+            encoding = encoding_of(plan.format)
             paths = [stack.enter_context(source.local(batch.object, encoding)) for batch in full]
             works = [
                 _Work(plan, batch, program, path, folder, progress, hidden, lookups)
@@ -114,13 +116,12 @@ def _gathered(works: Sequence["_Work"], rejects: Sequence[IO[bytes]], sink: Batc
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """One look at a batch's records: where they lie, how they are read, how many there must be."""
+    """One look at a batch's records: the SQL of a table of them, their numbers, how many there must be."""
 
     path: Path
+    table: str
     numbers: Callable[[int, int], pa.Array]
     expected: int
-    new_line: str
-    longest_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,26 +150,36 @@ class _Work:
     lookups: Sequence[Fetched]
 
     @property
+    def reader(self) -> Reader[Any]:
+        """What reads the object."""
+        return reader_of(self.plan.format)
+
+    @property
+    def _layout(self) -> Layout[Format]:
+        return Layout(self.plan.format, self.plan.fields)
+
+    @property
     def clean(self) -> Path:
         """Where a screened copy of the object goes."""
         return self.folder / f"clean{self.batch.number}"
 
     def read(self, carry: Callable[[_Look, Fates], int], rejects: IO[bytes]) -> _Pass:
-        """Look at the object as it is; if the engine refuses it, or counts otherwise, screen it and look again.
+        """Look at the object as it lies; if the engine cannot, refuses it, or counts otherwise, look at a clean copy.
 
         ``carry`` takes the records of a look and returns how many were written; when it raises, none was.
         """
-        if not self.batch.suspect:
-            longest = min(STRICT_RECORD_BYTES, self.plan.pipeline.limits.max_record_mb * 1024**2)
-            look = _Look(self.path, counted, self.batch.records, self.batch.new_line, longest)
+        longest = min(STRICT_RECORD_BYTES, self.plan.pipeline.limits.max_record_mb * 1024**2)
+        table = self.reader.as_it_lies(self.path, self._layout, self.batch, longest)
+        if table is not None and not self.batch.suspect:
+            look = _Look(self.path, table, counted, self.batch.records)
             fates = Fates(self.program.causes)
             try:
                 return _Pass(fates, carry(look, fates))
             except NotStrict:
                 self.progress.total(self.batch.records)
-        return self._screened(carry, rejects)
+        return self._with_care(carry, rejects, may_differ=table is not None)
 
-    def _screened(self, carry: Callable[[_Look, Fates], int], rejects: IO[bytes]) -> _Pass:
+    def _with_care(self, carry: Callable[[_Look, Fates], int], rejects: IO[bytes], *, may_differ: bool) -> _Pass:
         limit = self.plan.pipeline.limits.max_record_mb * 1024**2
         refused = 0
 
@@ -180,11 +191,16 @@ class _Work:
             raw = self._veiled(refusal.raw)
             rejects.write(Reject(self.batch.number, self.batch.object.uri, *place, raw, (reason,)).to_line())
 
-        found = screen(self.path, self.plan.dialect, len(self.plan.fields), self.clean, refuse, max_record_bytes=limit)
-        longest = max(STRICT_RECORD_BYTES, found.longest + 1024)
+        found = self.reader.clean(self.path, self._layout, self.clean, refuse, limit)
+        if not may_differ and found.kept + found.refused != self.batch.records:
+            raise BrokenLaw(
+                f"{self.batch.object.uri}: its reader found {found.kept + found.refused:,} records, "
+                f"{self.batch.records:,} were counted"
+            )
+        table = self.reader.cleaned(self.clean, self._layout, found)
         fates = Fates(self.program.causes)
         try:
-            written = carry(_Look(self.clean, _numbered(found.numbers), found.kept, "\n", longest), fates)
+            written = carry(_Look(self.clean, table, _numbered(found.numbers), found.kept), fates)
         except NotStrict as error:
             raise BrokenLaw(f"{self.batch.object.uri}: the engine refuses what was screened: {error}") from error
         return _Pass(fates, written, refused)
@@ -196,7 +212,7 @@ class _Work:
         limit_s = self.plan.pipeline.limits.timeout_minutes * 60
         readable, spill = [look.path], self.folder
         with looking_session(self.lookups, readable=readable, spill=spill, timeout_s=limit_s) as connection:
-            self._open(connection, look)
+            open_input(connection, look.table)
             records = run_stream(connection, self.program, fates, numbers=look.numbers, advance=self.progress.advance)
             return sink.write(self.plan, self.batch, _all_read(records, fates, look.expected))
 
@@ -205,22 +221,11 @@ class _Work:
         gathering.begin(self.batch.number, fates, look.numbers)
         found = 0
         if look.expected:
-            self._open(connection, look)
+            open_input(connection, look.table)
             found = gathering.take(self.batch.number)
         _check_read(found, look.expected)
         self.progress.advance(found)
         return 0
-
-    def _open(self, connection: duckdb.DuckDBPyConnection, look: _Look) -> None:
-        fields = len(self.plan.fields)
-        open_input(
-            connection,
-            look.path,
-            self.plan.dialect,
-            fields,
-            new_line=look.new_line,
-            longest_bytes=look.longest_bytes,
-        )
 
     def settled(self, took: _Pass, rejects: IO[bytes]) -> Transformed:
         """Keep the rejects of a pass, and say what was done."""
@@ -232,7 +237,7 @@ class _Work:
         """Find the bytes of the rejected records and write them down; only when there are any."""
         batch, uri = self.batch.number, self.batch.object.uri
         if fates.rejected:
-            found = locate(self.path, self.plan.dialect, len(self.plan.fields), fates.rejected)
+            found = self.reader.locate(self.path, self._layout, fates.rejected)
             for place, code in zip(found, fates.codes, strict=True):
                 reasons = fates.reasons(code)
                 found_at = (place.record, place.start, place.end)
@@ -241,7 +246,7 @@ class _Work:
             rejects.write(Reject(batch, uri, record, None, None, raw_of(values), fates.reasons(code)).to_line())
 
     def _veiled(self, raw: bytes) -> bytes:
-        return veiled(raw, self.plan.dialect, len(self.plan.fields), self.hidden)
+        return self.reader.veil(raw, self._layout, self.hidden)
 
     def _outcome(self, fates: Fates, written: int) -> Transformed:
         failing = {reason.key for reason in self.program.causes if reason.severity is Severity.FAIL}

@@ -107,7 +107,7 @@ MISTAKES = [  # written, instead of it, and what is said
      '6:47: source.format.header: expected true or false, found the text "false"; write false'),
     ("header: true", "header: 1", "6:47: source.format.header: expected true or false, found the number 1; write true"),
     ("encoding: utf-8", "encoding: utf8", '6:63: source.format.encoding: "utf8" is not allowed; did you mean "utf-8"?'),
-    ("type: csv", "type: parquet", '6:18: source.format.type: "parquet" is not there yet; allowed today: csv'),
+    ("type: csv", "type: parquet", '6:18: source.format.type: "parquet" is not there yet; allowed today: csv, jsonl'),
     ('"NULL"', "NULL", '6:82: source.format.nulls[1]: expected text, found nothing; write it in quotes: "NULL"'),
     ('["", "NULL"]', "x", '6:77: source.format.nulls: expected a list, found the text "x"; write a list: [x]'),
     ("type: bigint", "type: bigit",

@@ -37,7 +37,7 @@ def test_a_small_document_gets_safe_defaults():
     assert pipeline.target.write == "append"
     assert pipeline.target.provenance is True
     assert pipeline.target.table == TableName("public", "orders")
-    assert pipeline.source.format.delimiter is None
+    assert pipeline.source.format is None
     assert (pipeline.limits.timeout_minutes, pipeline.limits.max_record_mb) == (60, 64)
     assert (pipeline.parallel.batch_mb, pipeline.parallel.max_workers) == (32, 50)
     assert (pipeline.columns, pipeline.transforms, pipeline.rules, pipeline.triggers) == ({}, (), (), ())
@@ -92,7 +92,10 @@ def test_the_canonical_text_is_minimal_json_without_defaults():
         ({"limits": {"timeout_minutes": 60}}, {}),
         ({"description": None, "transforms": [], "rules": [], "triggers": []}, {}),
         ({"target": {"table": "public.orders", "write": "append", "type": "postgres"}}, {}),
-        ({"source": {"type": "file", "path": "orders.csv", "format": {"type": "csv"}}}, {}),
+        (
+            {"source": {"type": "file", "path": "a.csv", "format": {"type": "csv", "header": True}}},
+            {"source": {"type": "file", "path": "a.csv", "format": {"header": True}}},
+        ),
         (
             {"transforms": [{"lookup": {"table": "o", "on": ["b", "a"], "columns": ["c"]}}]},
             {

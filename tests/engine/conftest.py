@@ -16,7 +16,7 @@ from chalicelib.engine.fates import Fates
 from chalicelib.engine.gathering import Gathering
 from chalicelib.engine.program import Program, compile_program, compile_steps
 from chalicelib.engine.session import Parser, locked_session, parser
-from chalicelib.engine.stream import counted, open_input, stream
+from chalicelib.engine.stream import counted, delimited, open_input, stream
 
 MAX_BYTES = 2 * 1024**2
 
@@ -108,7 +108,7 @@ def run(tmp_path: Path) -> Run:
         with locked_session(readable=[path], spill=tmp_path, timeout_s=timeout_s) as connection:
             new_line = "\r\n" if data.endswith(b"\r\n") else "\n"
             read = dialect or Dialect()
-            open_input(connection, path, read, len(columns), new_line=new_line, longest_bytes=MAX_BYTES)
+            open_input(connection, delimited(path, read, len(columns), new_line=new_line, longest_bytes=MAX_BYTES))
             batches = (
                 stream(connection, program, fates) if not program.gathers else _gathered(connection, program, fates)
             )

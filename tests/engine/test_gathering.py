@@ -17,7 +17,7 @@ from chalicelib.engine.fates import Fates
 from chalicelib.engine.gathering import Gathering
 from chalicelib.engine.program import compile_program, compile_steps
 from chalicelib.engine.session import locked_session, parser
-from chalicelib.engine.stream import counted, open_input
+from chalicelib.engine.stream import counted, delimited, open_input
 
 COLUMNS = {"k": "bigint", "v": "bigint"}
 STEPS = {
@@ -41,7 +41,7 @@ def gathered(word, parts):
                 path.write_text(
                     "k,v\n" + "".join(f"{'' if k is None else k},{'' if v is None else v}\n" for k, v in part)
                 )
-                open_input(connection, path, Dialect(), 2, new_line="\n", longest_bytes=2 * 1024**2)
+                open_input(connection, delimited(path, Dialect(), 2, new_line="\n", longest_bytes=2 * 1024**2))
                 gathering.begin(i, fates[i], counted)
                 assert gathering.take(i) == len(part)
             gathering.carry_out()

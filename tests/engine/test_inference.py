@@ -236,7 +236,7 @@ def test_years_at_one_step_over_other_numbers_are_names(content, header):
     ],
 )
 def test_a_type_comes_with_the_share_of_values_that_fit(values, expected):
-    found = gather(values, [""])
+    found = gather(value or None for value in values)
     assert expected == (found.type and found.type.base, found.share, found.nearly)
 
 

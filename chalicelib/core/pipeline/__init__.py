@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 from chalicelib.core.pipeline.base import SLUG, ColumnName, Fault, Model, Text, slug
 from chalicelib.core.pipeline.columns import Column
 from chalicelib.core.pipeline.contract import Contract
+from chalicelib.core.pipeline.formats import CsvFormat, Format, JsonlFormat
 from chalicelib.core.pipeline.rules import (
     DateOrder,
     Expr,
@@ -39,7 +40,7 @@ from chalicelib.core.pipeline.rules import (
     repeated_rules,
     rule_keys,
 )
-from chalicelib.core.pipeline.source import CsvFormat, FileSource, S3Source, Source
+from chalicelib.core.pipeline.source import FileSource, S3Source, Source
 from chalicelib.core.pipeline.steps import (
     Aggregate,
     Cast,
@@ -64,10 +65,11 @@ from chalicelib.core.pipeline.target import HISTORY, Keep, Target
 
 __all__ = [
     "HISTORY", "Aggregate", "Cast", "Column", "Contract", "CsvFormat", "DateOrder", "Deduplicate", "Derive", "Expr",
-    "FileSource", "Filter", "ForeignKey", "Freshness", "Hash", "In", "Keep", "Length", "Limits", "Lookup", "Mask",
-    "Mean", "MeasuredRule", "NotNull", "ObjectTrigger", "Parallel", "Pipeline", "Pivot", "Plugin", "Range",
-    "RecordRule", "Regex", "RejectRatio", "Rename", "RowCount", "Rule", "RunRule", "S3Source", "Source", "Split", "Sql",
-    "StagedRule", "Step", "Sum", "Target", "Trim", "Unique", "Unpivot", "json_schema", "rule_keys",
+    "FileSource", "Filter", "ForeignKey", "Format", "Freshness", "Hash", "In", "JsonlFormat", "Keep", "Length",
+    "Limits", "Lookup", "Mask", "Mean", "MeasuredRule", "NotNull", "ObjectTrigger", "Parallel", "Pipeline", "Pivot",
+    "Plugin", "Range", "RecordRule", "Regex", "RejectRatio", "Rename", "RowCount", "Rule", "RunRule", "S3Source",
+    "Source", "Split", "Sql", "StagedRule", "Step", "Sum", "Target", "Trim", "Unique", "Unpivot", "json_schema",
+    "rule_keys",
 ]  # fmt: skip
 
 _MAX_COLUMNS = 1_600  # PostgreSQL's own limit

@@ -7,7 +7,6 @@ PLANNED = frozenset({
     "alerts",
     "limits.max_usd",
     "source.format.type=json",
-    "source.format.type=jsonl",
     "source.format.type=parquet",
     "source.incremental",
     "triggers[].type=schedule",

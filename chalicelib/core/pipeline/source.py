@@ -1,29 +1,20 @@
-"""Sources: where a pipeline's records come from, and how their bytes are written.
+"""Sources: where a pipeline's records come from.
 
 A new kind is one class here and one name in ``Source``.
 """
 
 import re
-from collections.abc import Iterator
 from functools import cache
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StrictBool, StrictStr
+from pydantic import AfterValidator, Field, StrictStr
 
-from chalicelib.core.pipeline.base import Fault, Model, Text
+from chalicelib.core.pipeline.base import Model, Text
+from chalicelib.core.pipeline.formats import GivenFormat
 from chalicelib.core.words import quoted
 
 _URI = re.compile(r"s3://(?P<bucket>[^/]*)(?:/(?P<key>.*))?", re.DOTALL)
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-
-
-def _one_character(text: str) -> str:
-    if len(text) != 1:
-        tab = ' (a tab is "\\t" in double quotes)' if text == "\\t" else ""
-        raise ValueError(f"{quoted(text)} is {len(text)} characters long; write exactly one{tab}")
-    if text in "\r\n\0":
-        raise ValueError(f"{quoted(text)} cannot cut fields; write another character")
-    return text
 
 
 def _s3_uri(text: str) -> str:
@@ -51,34 +42,6 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile("".join({"**": ".*", "*": "[^/]*", "?": "[^/]"}.get(p, re.escape(p)) for p in parts), re.DOTALL)
 
 
-class CsvFormat(Model):
-    """Delimited text; what is not said here is decided once per run from samples."""
-
-    type: Literal["csv"] = Field(default="csv", description="The format of the objects.")
-    delimiter: Annotated[StrictStr, AfterValidator(_one_character)] | None = Field(
-        default=None, description="The character between fields; decided from samples if not given."
-    )
-    quote: Annotated[StrictStr, AfterValidator(_one_character)] | None = Field(
-        default=None,
-        description="The character around fields, written twice inside them; from samples if not given.",
-    )
-    header: StrictBool | None = Field(
-        default=None,
-        description="Whether the first record names the columns; decided from samples if not given.",
-    )
-    encoding: Literal["utf-8", "utf-16-le", "utf-16-be", "latin-1", "windows-1252"] | None = Field(
-        default=None, description="The encoding of the text; decided from samples if not given."
-    )
-    nulls: Annotated[tuple[StrictStr, ...], Field(max_length=100)] | None = Field(
-        default=None, description='The field texts that mean NULL, such as "" and "NULL".'
-    )
-
-    def faults(self) -> Iterator[Fault]:
-        """A delimiter that is also the quote."""
-        if self.delimiter is not None and self.delimiter == self.quote:
-            yield Fault(f"the delimiter and the quote are both {quoted(self.quote)}; change one", ("delimiter",))
-
-
 class S3Source(Model):
     """Objects of one bucket whose keys match a pattern."""
 
@@ -86,7 +49,9 @@ class S3Source(Model):
     uri: Annotated[StrictStr, AfterValidator(_s3_uri)] = Field(
         description="s3://bucket/key-pattern; in the key * and ? stand for characters but /, ** for any."
     )
-    format: CsvFormat = Field(default=CsvFormat(), description="How the objects are written.")
+    format: GivenFormat | None = Field(
+        default=None, description="How the objects are written; recognised by their first bytes and names if not given."
+    )
 
     @property
     def bucket(self) -> str:
@@ -113,7 +78,9 @@ class FileSource(Model):
 
     type: Literal["file"] = Field(description="The kind of source.")
     path: Text = Field(description="A local path or pattern, such as data/orders-*.csv.")
-    format: CsvFormat = Field(default=CsvFormat(), description="How the files are written.")
+    format: GivenFormat | None = Field(
+        default=None, description="How the files are written; recognised by their first bytes and names if not given."
+    )
 
 
 Source = Annotated[S3Source | FileSource, Field(discriminator="type")]

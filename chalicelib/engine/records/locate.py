@@ -16,8 +16,8 @@ class Located:
     """One record in a file."""
 
     record: int  #: from 1; the header is not a record
-    start: int  #: byte offset in the plain file, a byte order mark counts
-    end: int  #: exclusive, without the terminator
+    start: int | None  #: byte offset in the plain file, a byte order mark counts; None if a record has no place
+    end: int | None  #: exclusive, without the terminator
     raw: bytes  #: cut at the limit
 
 

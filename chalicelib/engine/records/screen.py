@@ -24,8 +24,8 @@ class Refusal:
     """A record that cannot be read, and why."""
 
     record: int  #: from 1; the header is not a record
-    start: int  #: byte offset in the plain file
-    end: int  #: exclusive, without the terminator
+    start: int | None  #: byte offset in the plain file; None if a record has no place of its own
+    end: int | None  #: exclusive, without the terminator
     raw: bytes  #: at most its first 64 KiB
     reason: str  #: a sentence without its subject
 

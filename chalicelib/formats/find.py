@@ -5,8 +5,7 @@ from collections.abc import Iterable, Iterator
 from chalicelib.core.manifest import Manifest
 from chalicelib.core.pipeline.steps.sensitive import sensitive_fields
 from chalicelib.core.plan import Plan
-from chalicelib.engine.records.locate import locate
-from chalicelib.engine.records.veil import veiled
+from chalicelib.formats import Layout, encoding_of, reader_of
 from chalicelib.ports import Find, Source
 
 
@@ -14,10 +13,11 @@ def finder(plan: Plan, manifest: Manifest, source: Source) -> Find:
     """What finds records of a run in its pinned objects, sensitive fields veiled: one scan a batch, when asked for."""
     objects, names = {batch.number: batch.object for batch in manifest.batches}, [field.name for field in plan.fields]
     hidden = sensitive_fields(plan.pipeline.transforms, names)
+    reader, layout = reader_of(plan.format), Layout(plan.format, plan.fields)
 
-    def find(batch: int, records: Iterable[int]) -> Iterator[tuple[int, int, int, bytes]]:
-        with source.local(objects[batch], plan.dialect.encoding) as path:
-            for found in locate(path, plan.dialect, len(names), records):
-                yield found.record, found.start, found.end, veiled(found.raw, plan.dialect, len(names), hidden)
+    def find(batch: int, records: Iterable[int]) -> Iterator[tuple[int, int | None, int | None, bytes]]:
+        with source.local(objects[batch], encoding_of(plan.format)) as path:
+            for found in reader.locate(path, layout, records):
+                yield found.record, found.start, found.end, reader.veil(found.raw, layout, hidden)
 
     return find

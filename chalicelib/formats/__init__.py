@@ -1,0 +1,38 @@
+"""Formats: one reader each. A new one is its file here, its words in ``core.pipeline.formats``, a line in ``READERS``.
+
+What every reader owes its objects: each record is read or refused with a reason, the count is not its own, memory does
+not grow with the object, and no byte makes it do anything but that. ``tests/formats`` holds each of ``READERS`` to it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.core.pipeline import CsvFormat, Format, JsonlFormat
+from chalicelib.formats.csv import CsvReader
+from chalicelib.formats.jsonl import JsonlReader
+from chalicelib.formats.reader import Glimpse, Layout, Look, Reader, encoding_of
+
+__all__ = ["READERS", "Glimpse", "Layout", "Look", "Reader", "encoding_of", "reader_of", "recognised"]
+
+READERS: Mapping[type[Format], Reader[Any]] = {CsvFormat: CsvReader(), JsonlFormat: JsonlReader()}
+#: The formats by the endings of names; what ends otherwise is delimited text.
+_ENDINGS: Mapping[str, type[Format]] = {".jsonl": JsonlFormat, ".ndjson": JsonlFormat}
+#: The endings of compressed objects, which say nothing of what is in them.
+_PACKED = (".gz", ".bz2", ".zst", ".zip")
+
+
+def reader_of(format_: Format | type[Format]) -> Reader[Any]:
+    """The reader of a format, or of a kind of formats."""
+    return READERS[format_ if isinstance(format_, type) else type(format_)]
+
+
+def recognised(name: str) -> type[Format]:
+    """The format of an object, where no document says it.
+
+    >>> recognised("s3://landing/events.ndjson.gz").__name__
+    'JsonlFormat'
+    """
+    low = name.lower()
+    for packed in _PACKED:
+        low = low.removesuffix(packed)
+    return next((format_ for ending, format_ in _ENDINGS.items() if low.endswith(ending)), CsvFormat)

@@ -1,0 +1,142 @@
+"""Delimited text. The engine reads it strictly as it lies; what it refuses is screened record by record."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from chalicelib.core.dialect import UTF_8, Dialect
+from chalicelib.core.errors import Held
+from chalicelib.core.manifest import Batch
+from chalicelib.core.pipeline import CsvFormat, Format
+from chalicelib.core.plan import Sample
+from chalicelib.core.tally import Lines, Tally
+from chalicelib.engine.encoding import as_utf_8, detect, suits
+from chalicelib.engine.inference import data_records, explained_dialect, head_records
+from chalicelib.engine.records import Located, Screened, locate, screen, tally, veiled
+from chalicelib.engine.records.ahead import QUOTE
+from chalicelib.engine.stream import delimited
+from chalicelib.formats.reader import Glimpse, Layout, Look, Refuse
+
+_BOM = b"\xef\xbb\xbf"
+_LONGEST_BYTES = 4 * 1024**2
+#: DuckDB's own limit for a record in its fast path.
+_LEAST_BYTES = 2 * 1024**2
+
+
+class CsvReader:
+    """See ``formats.reader.Reader``."""
+
+    def look(self, glimpse: Glimpse, pinned: CsvFormat | None) -> Look:
+        """Decide encoding, delimiter, header and NULLs from the samples."""
+        pinned = pinned or CsvFormat()
+        encoding, sure = (pinned.encoding, 1.0) if pinned.encoding else detect(glimpse.sample())
+        sample = as_utf_8(glimpse.sample(), encoding)
+        if not sample.head.removeprefix(_BOM).strip():
+            raise Held(f"{glimpse.uri} is empty: it has no header and no record; nothing was published")
+        dialect, confidence = explained_dialect(sample, pinned)
+        first = next(iter(head_records(sample, dialect)), [])
+        return Look(
+            format=_decided(replace(dialect, encoding=encoding)),
+            names=tuple(name.strip() for name in first) if dialect.header else ("",) * len(first),
+            records=tuple(_nulled(record, dialect) for record in data_records(sample, dialect)),
+            has_records=bool(sample.middle) or len(head_records(sample, dialect)) > dialect.header,
+            confidence={"encoding": sure, **confidence},
+        )
+
+    def join(self, first: Look, glimpse: Glimpse, pinned: CsvFormat | None) -> Look:
+        """Check that another object has the encoding and the header of the first."""
+        dialect = dialect_of(first.format)
+        if (pinned is None or pinned.encoding is None) and not suits(glimpse.sample(), dialect.encoding):
+            raise Held(
+                f"{glimpse.uri} has another encoding ({detect(glimpse.sample())[0]}) than the first object "
+                f"({dialect.encoding}); load it by itself, or pin source.format.encoding"
+            )
+        header = next(iter(head_records(as_utf_8(glimpse.sample(), dialect.encoding), dialect)), [])
+        if dialect.header and tuple(name.strip() for name in header) != first.names:
+            names = ", ".join(first.names)
+            raise Held(f"{glimpse.uri} has another header ({', '.join(header)}) than the first object ({names})")
+        return first
+
+    def told(self, look: Look) -> str:
+        """Encoding, delimiter and header."""
+        dialect, sure = dialect_of(look.format), look.confidence
+        shown = {"\t": "tab"}.get(dialect.delimiter, dialect.delimiter)
+        header = "a header" if dialect.header else "no header"
+        encoding = f"encoding {dialect.encoding} ({sure['encoding']:.0%})"
+        return f"{encoding}, delimiter {shown} ({sure['delimiter']:.0%}), {header} ({sure['header']:.0%})"
+
+    def tally(self, path: Path, layout: Layout[CsvFormat], lines: Lines | None) -> Tally:
+        """Count the line ends outside quotes, unless that was done under the same assumptions."""
+        dialect, fields = dialect_of(layout.format), len(layout.fields)
+        if lines is not None and (dialect.quote, dialect.encoding) == (QUOTE, UTF_8) and fields > 1:
+            return lines.tally(header=dialect.header)
+        return tally(path, dialect, fields)
+
+    def as_it_lies(self, path: Path, layout: Layout[CsvFormat], batch: Batch, longest: int) -> str:
+        """The engine's reader of delimited text, told all and guessing nothing."""
+        return delimited(
+            path, dialect_of(layout.format), len(layout.fields), new_line=batch.new_line, longest_bytes=longest
+        )
+
+    def clean(
+        self, path: Path, layout: Layout[CsvFormat], out: Path, refuse: Refuse, max_record_bytes: int
+    ) -> Screened:
+        """Copy the records that the engine takes."""
+        return screen(
+            path, dialect_of(layout.format), len(layout.fields), out, refuse, max_record_bytes=max_record_bytes
+        )
+
+    def cleaned(self, out: Path, layout: Layout[CsvFormat], found: Screened) -> str:
+        """The engine's reader on the copy."""
+        longest = max(_LEAST_BYTES, found.longest + 1024)
+        return delimited(out, dialect_of(layout.format), len(layout.fields), new_line="\n", longest_bytes=longest)
+
+    def first(self, glimpse: Glimpse, layout: Layout[CsvFormat], records: int, out: Path, refuse: Refuse) -> Screened:
+        """Screen the first records of the sample's head; one that is cut at its end is left out."""
+        dialect, path, fields = dialect_of(layout.format), out.with_suffix(".head"), len(layout.fields)
+        _cut(as_utf_8(glimpse.sample(), dialect.encoding), dialect, fields, records, path)
+        return screen(path, dialect, fields, out, refuse, max_record_bytes=_LONGEST_BYTES)
+
+    def locate(self, path: Path, layout: Layout[CsvFormat], wanted: Iterable[int]) -> Iterator[Located]:
+        """One pass that knows quotes."""
+        return locate(path, dialect_of(layout.format), len(layout.fields), wanted)
+
+    def veil(self, raw: bytes, layout: Layout[CsvFormat], hidden: frozenset[int] | None) -> bytes:
+        """The record with ``***`` in the hidden fields."""
+        return veiled(raw, dialect_of(layout.format), len(layout.fields), hidden)
+
+
+def dialect_of(format_: Format) -> Dialect:
+    """A format with nothing left open, as the engine knows it."""
+    if not isinstance(format_, CsvFormat):
+        raise TypeError(f"{format_.type} has no dialect")
+    return Dialect(
+        delimiter=format_.delimiter or ",",
+        quote=format_.quote or '"',
+        header=format_.header is not False,
+        nulls=("",) if format_.nulls is None else format_.nulls,
+        encoding=format_.encoding or UTF_8,
+    )
+
+
+def _decided(dialect: Dialect) -> CsvFormat:
+    return CsvFormat(
+        delimiter=dialect.delimiter,
+        quote=dialect.quote,
+        header=dialect.header,
+        encoding=dialect.encoding,
+        nulls=dialect.nulls,
+    )
+
+
+def _nulled(record: Sequence[str], dialect: Dialect) -> list[str | None]:
+    return [None if text in dialect.nulls else text for text in record]
+
+
+def _cut(sample: Sample, dialect: Dialect, fields: int, records: int, path: Path) -> None:
+    path.write_bytes(sample.head)
+    whole = tally(path, dialect, fields).records - bool(sample.middle)
+    last = max(min(records, whole), 0)
+    end = next((each.end for each in locate(path, dialect, fields, [last])), None) if last else None
+    if end is not None:
+        path.write_bytes(sample.head[:end] + b"\n")
