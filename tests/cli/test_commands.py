@@ -190,8 +190,8 @@ def test_dsn_says_how_long_the_local_database_stays(tmp_path):
     assert done.stderr.startswith("etlplus: PostgreSQL stays for 10 minutes from now")
 
 
-def test_a_named_database_gets_the_target_schemas_only(etlplus, new_database):
-    target = new_database()
+def test_a_named_database_gets_the_target_schemas_only(tmp_path, empty_database, new_database):
+    etlplus, target = Etlplus(tmp_path, empty_database), new_database()
     etlplus("load", etlplus.file(), "--dsn", target)
     schemas = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'etl%' ORDER BY 1"
     assert [["etl_stage"], ["etl_target"]] == query(Dsn.parse(target), schemas)

@@ -17,7 +17,7 @@ from chalicelib.engine.fates import Fates
 from chalicelib.engine.gathering import Gathering
 from chalicelib.engine.plugins.installed import check_pins, pins
 from chalicelib.engine.session import locked_session
-from chalicelib.engine.stream import BATCH_RECORDS, counted, open_input
+from chalicelib.engine.stream import BATCH_RECORDS, counted, delimited, open_input
 
 __all__ = ["plugs"]
 
@@ -305,7 +305,7 @@ def carried_out(parts, folder):
         for number, part in enumerate(parts):
             path.write_text("a\n" + "".join(f"{value or NULL}\n" for value in part))
             for _ in range(2):
-                open_input(connection, path, Dialect(nulls=(NULL,)), 1, new_line="\n", longest_bytes=2**20)
+                open_input(connection, delimited(path, Dialect(nulls=(NULL,)), 1, new_line="\n", longest_bytes=2**20))
                 gathering.begin(number, fates[number], counted)
                 gathering.take(number)
         gathering.carry_out()

@@ -72,7 +72,7 @@ def test_a_plugin_that_raises_fails_the_run_in_its_name_and_publishes_nothing(pl
 def test_another_version_than_the_plans_is_noticed_before_a_record_is_read(plugs, database, tmp_path, cards):
     plugs.install("shout", SHOUT, "1.0")
     source, target, work = FileSource(str(cards), work=tmp_path), PostgresTarget(database), DiskStore(tmp_path / "work")
-    made = plan("0" * 32, document(cards, [STEP]), source=source, target=target)
+    made = plan("0" * 32, document(cards, [STEP]), source=source, target=target, work=work)
     planned = from_json(Plan, to_json(made))
     assert planned == made
     manifest = extract(planned, source=source)
