@@ -160,7 +160,7 @@ def test_ctrl_c_stops_what_up_started(alone, tmp_path):
     assert process.stdout.readline() == "the local cloud is up\n"
     pid = Address.read(tmp_path / "home").pid
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=90)
     assert Address.read(tmp_path / "home") is None
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
