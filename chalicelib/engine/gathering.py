@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chalicelib.core.errors import EtlError, Held, InvalidPipeline
+from chalicelib.core.errors import BrokenLaw, EtlError, Held, InvalidPipeline
 from chalicelib.core.plan import LINE
 from chalicelib.engine.fates import Fates
 from chalicelib.engine.gather import Gather
@@ -47,6 +47,7 @@ class Gathering:
         self._connection = connection
         self._program = program
         self._taken: dict[int, Taken] = {}
+        self._left: dict[int, int] = {}  # how many records each batch has by now
         self._made = False  # whether the records are new ones by now
         self._create(program.gathers[0])
 
@@ -54,6 +55,7 @@ class Gathering:
         """Begin with a batch, whose records' fates and numbers are these; a second time forgets the first."""
         self._connection.execute(f"DELETE FROM {self._program.gathers[0].table} WHERE {BATCH} = {batch}")
         self._taken[batch] = Taken(fates, numbers)
+        self._left[batch] = 0
 
     def take(self, batch: int) -> int:
         """Gather all records of ``INPUT`` as those of a batch that was begun; return how many there are.
@@ -64,12 +66,14 @@ class Gathering:
         """
         first = self._program.gathers[0]
         origin = f"{batch} AS {BATCH}, row_number() OVER () - 1 AS {PLACE}"
-        return self._count(f"INSERT INTO {first.table} SELECT *, {origin} FROM ({first.select})")
+        self._left[batch] = self._count(f"INSERT INTO {first.table} SELECT *, {origin} FROM ({first.select})")
+        return self._left[batch]
 
     def carry_out(self) -> None:
-        """Carry out the gathers, each over what the one before it left.
+        """Carry out the gathers, each over what the one before it left: as many records of each batch, or none.
 
         Raises:
+            BrokenLaw: if what goes into a step is not what the one before it left.
             InvalidPipeline: with the place, if the query of a step fails on these records.
             PluginFailed: with the place and the record, if a plugin does.
             Refused: if it takes more memory or time than the session has.
@@ -78,24 +82,33 @@ class Gathering:
             if position:
                 self._create(gather)
                 self._count(f"INSERT INTO {gather.table} {gather.select}")
+            self._check_left(self._sizes(gather, gather.table), f"went into {gather.place}")
             if gather.effect is not Effect.MARKS:
                 self._settle(gather)
             if gather.called is not None:
                 call_plugin(self._connection, gather, gather.called, self._named)
             else:
                 self._ask(gather)
+            self._leave(gather)
             self._connection.execute(f"DROP TABLE {gather.table}")
 
     def records(self, batch: int) -> Iterator[pa.RecordBatch]:
-        """The kept records of one batch: the target's columns and ``LINE``; what has no origin is the first batch's."""
+        """The kept records of one batch: the target's columns and ``LINE``; what has no origin is the first batch's.
+
+        Raises:
+            BrokenLaw: at their end, if they are not as many as the last step left.
+        """
         taken, select = self._taken[batch], self._program.select
         if self._program.hidden:
             select = f"{select} WHERE {BATCH} = {batch}"
         elif batch != min(self._taken):
             return
+        streamed = 0
         for chunk in chunks(self._connection, select):
+            streamed += chunk.num_rows
             warned(chunk.column(WARN), taken.fates)
             yield self._settled(chunk, taken)
+        self._check_left({**self._left, batch: streamed}, "came out")
 
     def _settled(self, chunk: pa.RecordBatch, taken: Taken) -> pa.RecordBatch:
         """Note what is out of a chunk, and return the kept."""
@@ -140,30 +153,42 @@ class Gathering:
                 self._note(taken.fates, pa.record_batch(arrays, names=[*names, LINE]), chunk.column(FATE))
 
     def _ask(self, gather: Gather) -> None:
-        """Run the step's query, and note what it made."""
+        """Run the step's query."""
         failure: EtlError | None = None
         try:
-            made = self._count(f"CREATE TEMP TABLE {quoted(gather.result)} AS {gather.query}", raw=True)
+            self._count(f"CREATE TEMP TABLE {quoted(gather.result)} AS {gather.query}", raw=True)
         except duckdb.Error as error:
             failure = beyond_limits(error) or _failure(gather, error)
         if failure is not None:
             raise failure  # without the engine's own error, which holds values
-        if gather.effect is not Effect.MARKS:
-            for batch, count in self._made_by_batch(gather, made).items():
-                self._taken[batch].fates.gathered(count, combines=gather.effect is Effect.COMBINES)
-            self._made = True
+
+    def _leave(self, gather: Gather) -> None:
+        """Note what a step left: the records themselves, or others that it made of them."""
+        left = self._sizes(gather, gather.result)
+        if gather.effect is Effect.MARKS:
+            self._check_left(left, f"came out of {gather.place}")
+            return
+        for batch, taken in self._taken.items():
+            taken.fates.gathered(left[batch], combines=gather.effect is Effect.COMBINES)
+        self._left, self._made = left, True
+
+    def _check_left(self, found: Mapping[int, int], where: str) -> None:
+        """See that no record was lost or doubled on its way between two steps."""
+        if found != self._left:
+            told = f"{sum(found.values()):,} records {where}, but {sum(self._left.values()):,} were there before"
+            raise BrokenLaw(f"{told}; nothing was published")
+
+    def _sizes(self, gather: Gather, table: str) -> dict[int, int]:
+        """How many records of each batch stand in a step's table, or result."""
+        first = str(min(self._taken))
+        batch = BATCH if gather.hidden and (table == gather.table or _keeps_origin(gather)) else first
+        sizes = f"SELECT {batch}, count(*) FROM {quoted(table)} GROUP BY ALL"
+        return dict.fromkeys(self._taken, 0) | dict(self._connection.execute(sizes).fetchall())
 
     def _named(self, batch: int, place: int) -> str:
         """A record by its number, and by its batch where there are several."""
         (line,) = self._taken[batch].numbers(place, 1).to_pylist()
         return f"record {line:,} of batch {batch}" if len(self._taken) > 1 else f"record {line:,}"
-
-    def _made_by_batch(self, gather: Gather, made: int) -> Mapping[int, int]:
-        counts = dict.fromkeys(self._taken, 0)
-        if gather.effect is Effect.MULTIPLIES and gather.hidden:
-            sizes = f"SELECT {BATCH}, count(*) FROM {gather.result} GROUP BY {BATCH}"
-            return counts | dict(self._connection.execute(sizes).fetchall())
-        return counts | {min(self._taken): made}
 
     def _create(self, gather: Gather) -> None:
         columns = [f"{quoted(name)} {kind}" for name, kind in gather.columns]
@@ -177,6 +202,10 @@ class Gathering:
         else:
             (count,) = (int(chunk.column(0)[0].as_py()) for chunk in chunks(self._connection, statement))
         return int(count)
+
+
+def _keeps_origin(gather: Gather) -> bool:
+    return gather.effect in (Effect.MARKS, Effect.MULTIPLIES)
 
 
 def _failure(gather: Gather, error: duckdb.Error) -> EtlError:
