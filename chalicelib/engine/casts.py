@@ -18,6 +18,8 @@ from functools import partial
 
 from chalicelib.core.plan import Field
 from chalicelib.core.types import ColumnType
+from chalicelib.relations.numbers import spelled_out
+from chalicelib.relations.relation import NUMBER
 
 TIMESTAMPTZ = "TIMESTAMP WITH TIME ZONE"
 #: How PostgreSQL types travel through the engine; what is not here travels as text.
@@ -46,6 +48,7 @@ MADE = {
     "TIMESTAMP_S": "timestamp without time zone",
     "TIMESTAMP_MS": "timestamp without time zone",
     "TIMESTAMP_NS": "timestamp without time zone",
+    NUMBER: "numeric",
     "JSON": "jsonb",
     "VARCHAR": "text",
     '"NULL"': "text",
@@ -85,7 +88,7 @@ def made_type(engine_type: str) -> ColumnType:
     Raises:
         ValueError: for a type that has no counterpart, such as INTERVAL or a list.
     """
-    if engine_type.startswith("DECIMAL("):
+    if engine_type.startswith("DECIMAL(") and engine_type not in MADE:
         return ColumnType.parse(engine_type.replace("DECIMAL", "numeric"))
     if engine_type in MADE:
         return ColumnType.parse(MADE[engine_type])
@@ -149,17 +152,7 @@ def _numeric(field: Field, text: str) -> str:
     if not field.type.arguments:  # PostgreSQL keeps 16,383 digits after the point
         return _first(text, {number: f"CASE WHEN length({text}) <= 15000 THEN trim({text}, {_BLANKS}) END"})
     read = partial(_fitting, field.type) if kind == "VARCHAR" else f"TRY_CAST({{}} AS {kind})".format
-    return _first(text, {_DIGITS: read(text), number: read(_spelled_out(text))})
-
-
-def _spelled_out(text: str) -> str:
-    """The SQL of a number without its exponent, the point moved: only such a text becomes a DECIMAL exactly."""
-    exponent = f"CAST(regexp_extract({text}, '[eE](.*?)\\s*$', 1) AS INTEGER)"
-    zeros = f"repeat('0', abs({exponent}))"
-    whole, part = (f"regexp_extract({text}, '([0-9]*)\\.?([0-9]*)[eE]', {i})" for i in (1, 2))
-    digits, point = f"concat({zeros}, {whole}, {part}, {zeros})", f"abs({exponent}) + length({whole}) + {exponent}"
-    sign = f"regexp_extract({text}, '^[^0-9]*-')"
-    return f"concat({sign}, left({digits}, {point}), '.', substr({digits}, {point} + 1))"
+    return _first(text, {_DIGITS: read(text), number: read(spelled_out(text))})
 
 
 def _fitting(column_type: ColumnType, number: str) -> str:

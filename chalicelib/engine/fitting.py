@@ -11,7 +11,7 @@ from chalicelib.core.reject import Reason
 from chalicelib.engine.casts import carrier, cast
 from chalicelib.ports import SqlParser
 from chalicelib.relations.names import known
-from chalicelib.relations.relation import NUMBERS, Broken, Column, Relation, failed, quoted, value_of
+from chalicelib.relations.relation import NUMBER, NUMBERS, Broken, Column, Relation, failed, quoted, value_of
 from chalicelib.rules.record import missing
 
 
@@ -107,5 +107,7 @@ def _conversion(column: Column, wanted: Field, *, whole: bool) -> str | None:
             return f"CASE WHEN TRY_CAST({name} AS {kind}) = {name} THEN TRY_CAST({name} AS {kind}) END"
         return None if column.type == kind else f"TRY_CAST({name} AS {kind})"
     text = name if column.is_text else f"CAST({name} AS VARCHAR)"
+    if column.type == NUMBER:
+        text = f"rtrim(rtrim({text}, '0'), '.')"  # it always has a point
     checked = cast(wanted, text)
     return None if checked == name else checked

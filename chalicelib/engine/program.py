@@ -20,8 +20,9 @@ from chalicelib.engine.gather import Gather, gathered, gathered_by
 from chalicelib.engine.lookup import compile_lookup
 from chalicelib.engine.plugins.compiling import compile_plugin
 from chalicelib.ports import SqlParser
-from chalicelib.relations.expression import expression
+from chalicelib.relations.expression import computed_expression
 from chalicelib.relations.names import distinct, known
+from chalicelib.relations.numbers import fitting
 from chalicelib.relations.relation import FATE, Broken, Column, Relation, failed, quoted
 from chalicelib.rules import RECORD_RULES
 from chalicelib.rules.columns import check_columns
@@ -124,7 +125,9 @@ def _filled(relation: Relation, missing_columns: Sequence[MissingColumn]) -> Rel
 def _deleting(condition: str, relation: Relation, parser: SqlParser) -> Relation:
     """Say of each record whether it takes its key's row away; one for which the condition fails is a reject."""
     place = "target.delete_when"
-    holds = f"TRY(coalesce(CAST({expression(condition, parser, place)} AS BOOLEAN), false))"  # NULL only if it fails
+    written = computed_expression(condition, relation, parser, place)
+    relation = fitting(relation, written.wide, "delete_when")
+    holds = f"TRY(coalesce(CAST({written.sql} AS BOOLEAN), false))"  # NULL only if it fails
     relation.bind(holds, parser, place)
     level = relation.select([*((c, quoted(c.name)) for c in relation.columns), (Column(DELETED, "BOOLEAN"), holds)])
     return level.reject([Broken(failed(DELETED), Reason("delete_when", f"{condition} fails for this record"))])

@@ -3,11 +3,14 @@
 The parser that decides is the parser that executes, so there is no second opinion about what a text means.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.core.errors import InvalidPipeline
 from chalicelib.ports import SqlParser
 from chalicelib.relations.allowed import check_allowed
+from chalicelib.relations.numbers import computed, wide
+from chalicelib.relations.relation import Relation
 from chalicelib.relations.tree import Tree, nodes
 
 
@@ -29,6 +32,28 @@ def one_select(text: str, parser: SqlParser, place: str) -> Tree:
     node: Tree = statements[0]["node"]
     check_allowed(node, parser, place)
     return node
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """The SQL of one expression over one record, in parentheses; it computes with the ``wide`` columns."""
+
+    sql: str
+    wide: tuple[str, ...] = ()
+
+
+def computed_expression(text: str, relation: Relation, parser: SqlParser, place: str) -> Expression:
+    """The expression over a relation's columns, which has numbers in the place of wide columns.
+
+    Raises:
+        InvalidPipeline: as ``expression`` does.
+    """
+    sql = expression(text, parser, place)
+    if not wide(relation):
+        return Expression(sql)
+    (tree,) = one_select(f"SELECT {sql}", parser, place)["select_list"]
+    put, found = computed(tree, relation, parser)
+    return Expression(f"({text_of(put, parser)})" if put != tree else sql, found)
 
 
 def expression(text: str, parser: SqlParser, place: str) -> str:

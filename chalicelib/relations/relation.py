@@ -18,6 +18,8 @@ _LEVEL = "_etl_level"
 #: Where a gathered record comes from: its batch's number, and its place in that batch, from 0.
 BATCH, PLACE = ORIGIN = ("_etl_batch", "_etl_place")
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+#: What a numeric that travels as text is where SQL computes with it: 28 digits before the point and 10 after it.
+NUMBER = "DECIMAL(38,10)"
 #: The engine's types of numbers, DECIMAL(p,s) aside.
 NUMBERS = frozenset({"FLOAT", "DOUBLE", *_WHOLE, *("U" + name for name in _WHOLE)})
 
@@ -46,10 +48,14 @@ class Column:
         return self.type == "VARCHAR"
 
     @property
+    def is_wide(self) -> bool:
+        """Whether its values are numbers that travel as text."""
+        return self.is_text and (self.fits or "").startswith("numeric")
+
+    @property
     def is_number(self) -> bool:
         """Whether its values are numbers, if only in text that PostgreSQL will read as numeric."""
-        numeric_text = self.is_text and (self.fits or "").startswith("numeric")
-        return numeric_text or self.type in NUMBERS or self.type.startswith("DECIMAL")
+        return self.is_wide or self.type in NUMBERS or self.type.startswith("DECIMAL")
 
 
 @dataclass(frozen=True, slots=True)

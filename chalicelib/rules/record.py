@@ -6,8 +6,9 @@ from chalicelib.core.errors import InvalidPipeline
 from chalicelib.core.pipeline import Expr, In, NotNull
 from chalicelib.core.reject import Reason, Severity
 from chalicelib.ports import SqlParser
-from chalicelib.relations.expression import expression
+from chalicelib.relations.expression import computed_expression
 from chalicelib.relations.names import known
+from chalicelib.relations.numbers import unfit
 from chalicelib.relations.relation import FATE, Broken, Relation, quoted
 
 
@@ -56,11 +57,13 @@ def compile_in(rule: In, relation: Relation, parser: SqlParser, place: str) -> l
 
 def compile_expr(rule: Expr, relation: Relation, parser: SqlParser, place: str) -> list[Broken]:
     """The condition must not be false, as SQL's CHECK means it; NULL passes, a failing expression does not."""
-    sql = expression(rule.sql, parser, f"{place}.sql")
+    condition = computed_expression(rule.sql, relation, parser, f"{place}.sql")
     reason = Reason("expr", rule.message or f"not: {rule.sql}", None, Severity(rule.severity))
-    passes = f"TRY(coalesce(CAST({sql} AS BOOLEAN), true))"  # NULL only where the expression fails
+    passes = f"TRY(coalesce(CAST({condition.sql} AS BOOLEAN), true))"  # NULL only where the expression fails
     relation.bind(passes, parser, f"{place}.sql")
-    return [Broken(f"NOT coalesce({passes}, false)", reason)]
+    wide = [unfit(name, "expr", Severity(rule.severity)) for name in condition.wide]
+    fits = "".join(f" AND NOT coalesce({each.condition}, false)" for each in wide)
+    return [*wide, Broken(f"NOT coalesce({passes}, false){fits}", reason)]
 
 
 def _number(text: str, place: str) -> str:

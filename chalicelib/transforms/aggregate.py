@@ -8,6 +8,7 @@ from chalicelib.relations.binding import bound
 from chalicelib.relations.expression import one_select, text_of, wide_parts
 from chalicelib.relations.gathered import Effect, Gathered
 from chalicelib.relations.names import known
+from chalicelib.relations.numbers import named_in, numbered
 from chalicelib.relations.relation import Broken, Column, Relation, failed, quoted, value_of
 from chalicelib.relations.tree import Tree, nodes
 
@@ -20,6 +21,7 @@ def gather_aggregate(step: Aggregate, relation: Relation, parser: SqlParser, pla
     """
     by = known(step.aggregate.by or (), relation.names, f"{place}.by")
     trees = {name: aggregates_of(sql, parser, f"{place}.take.{name}") for name, sql in step.aggregate.take.items()}
+    relation = numbered(relation, {*by, *named_in(list(trees.values()))}, "aggregate")
     relation = arguments(trees, relation, parser, f"{place}.take", "aggregate")
     outputs = {name: text_of(tree, parser) for name, tree in trees.items()}
     for name, sql in outputs.items():

@@ -3,8 +3,9 @@
 from chalicelib.core.pipeline import Derive
 from chalicelib.core.reject import Reason
 from chalicelib.ports import SqlParser
-from chalicelib.relations.expression import expression
+from chalicelib.relations.expression import computed_expression
 from chalicelib.relations.names import distinct
+from chalicelib.relations.numbers import fitting
 from chalicelib.relations.relation import Broken, Column, Relation, failed, quoted, value_of
 
 
@@ -14,13 +15,9 @@ def compile_derive(step: Derive, relation: Relation, parser: SqlParser, place: s
     A record for which an expression fails (a cast, an overflow) is rejected by the rule ``derive``.
     """
     tried = {name: f"_etl_try_{i}" for i, name in enumerate(step.derive)}
-    level = relation.compute(
-        [
-            (tried[name], expression(sql, parser, f"{place}.{name}"), f"{place}.{name}")
-            for name, sql in step.derive.items()
-        ],
-        parser,
-    )
+    written = {name: computed_expression(sql, relation, parser, f"{place}.{name}") for name, sql in step.derive.items()}
+    relation = fitting(relation, dict.fromkeys(each for one in written.values() for each in one.wide), "derive")
+    level = relation.compute([(tried[name], one.sql, f"{place}.{name}") for name, one in written.items()], parser)
     level = level.reject(
         [
             Broken(failed(temp), Reason("derive", f"{name}: {step.derive[name]} fails for this record", name))

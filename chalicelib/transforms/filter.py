@@ -3,7 +3,8 @@
 from chalicelib.core.pipeline import Filter
 from chalicelib.core.reject import Reason
 from chalicelib.ports import SqlParser
-from chalicelib.relations.expression import expression
+from chalicelib.relations.expression import Expression, computed_expression
+from chalicelib.relations.numbers import fitting
 from chalicelib.relations.relation import FATE, Column, Relation, failed, quoted
 
 _TRY = "_etl_try_filter"
@@ -11,12 +12,14 @@ _TRY = "_etl_try_filter"
 
 def compile_filter(step: Filter, relation: Relation, parser: SqlParser, place: str) -> Relation:
     """Filter out the records for which the condition is false or NULL, as WHERE does; rejected ones stay rejects."""
-    return apply_filter(expression(step.filter, parser, place), step.filter, relation, parser, place)
+    condition = computed_expression(step.filter, relation, parser, place)
+    return apply_filter(condition, step.filter, relation, parser, place)
 
 
-def apply_filter(sql: str, shown: str, relation: Relation, parser: SqlParser, place: str) -> Relation:
-    """Filter by ``sql``; a record for which it fails is rejected by the rule ``filter``."""
-    passes = f"TRY(coalesce(CAST({sql} AS BOOLEAN), false))"  # NULL only where the condition fails
+def apply_filter(condition: Expression, shown: str, relation: Relation, parser: SqlParser, place: str) -> Relation:
+    """Filter by a condition; a record for which it fails is rejected by the rule ``filter``."""
+    relation = fitting(relation, condition.wide, "filter")
+    passes = f"TRY(coalesce(CAST({condition.sql} AS BOOLEAN), false))"  # NULL only where the condition fails
     relation.bind(passes, parser, place)
     level = relation.select([*((c, quoted(c.name)) for c in relation.columns), (Column(_TRY, "BOOLEAN"), passes)])
     first = len(level.causes)

@@ -7,6 +7,7 @@ from chalicelib.ports import SqlParser
 from chalicelib.relations.expression import text_of
 from chalicelib.relations.gathered import Effect, Gathered
 from chalicelib.relations.names import distinct, known
+from chalicelib.relations.numbers import named_in, numbered
 from chalicelib.relations.relation import Broken, Relation, quoted
 from chalicelib.transforms.aggregate import aggregates_of, arguments, fits, group_by
 
@@ -25,6 +26,7 @@ def gather_pivot(step: Pivot, relation: Relation, parser: SqlParser, place: str)
         raise InvalidPipeline(
             f"{place}.take: {asked.take} is more than one aggregate; compute further in a derive step"
         )
+    relation = numbered(relation, {*by, *named_in(tree)}, "pivot")
     relation = arguments({"take": tree}, relation, parser, place, "pivot")
     text = f"CAST({quoted(asked.column)} AS VARCHAR)"
     listed = ", ".join(map(_text, asked.values.values()))

@@ -8,9 +8,10 @@ from chalicelib.core.pipeline import Sql
 from chalicelib.core.reject import Reason
 from chalicelib.ports import SqlParser
 from chalicelib.relations.binding import bound
-from chalicelib.relations.expression import one_select, text_of, wide_parts
+from chalicelib.relations.expression import Expression, one_select, text_of, wide_parts
 from chalicelib.relations.gathered import Effect, Gathered
 from chalicelib.relations.names import distinct, known
+from chalicelib.relations.numbers import computed, fitting, named_in, number, numbered
 from chalicelib.relations.relation import Broken, Column, Relation, failed, quoted, value_of
 from chalicelib.relations.tree import Tree, nodes
 from chalicelib.transforms.filter import apply_filter
@@ -37,7 +38,10 @@ def looks_at_the_whole_run(step: Sql, parser: SqlParser, place: str) -> bool:
 
 def gather_sql(step: Sql, relation: Relation, parser: SqlParser, place: str) -> Gathered:
     """Compile a query of run scope: what it returns takes the place of all records."""
-    query = parser.text(one_select(step.sql, parser, place))
+    node = one_select(step.sql, parser, place)
+    named = {name.lower() for name in relation.names} if _compares_whole_records(node, relation) else named_in(node)
+    relation = numbered(relation, named, "sql")
+    query = parser.text(node)
     return Gathered(relation, f"SELECT * FROM (\n{query}\n)", Effect.MAKES)
 
 
@@ -48,6 +52,7 @@ class _Output:
     name: str
     column: str = ""
     sql: str = ""
+    wide: tuple[str, ...] = ()
 
 
 def compile_sql(step: Sql, relation: Relation, parser: SqlParser, place: str) -> Relation:
@@ -55,15 +60,19 @@ def compile_sql(step: Sql, relation: Relation, parser: SqlParser, place: str) ->
 
     A record for which an output fails is rejected by the rule ``sql``.
     """
-    visible = f"SELECT {', '.join(map(quoted, relation.names))} FROM {relation.source}"
+    shown = [f"{number(c.name)} AS {quoted(c.name)}" if c.is_wide else quoted(c.name) for c in relation.columns]
+    visible = f"SELECT {', '.join(shown)} FROM {relation.source}"
     node = _unqualified(one_select(step.sql, parser, place))
     outputs = [output for item in node["select_list"] for output in _outputs(item, relation, parser, place)]
     distinct([output.name for output in outputs], place)
     query = parser.text(one_select(step.sql, parser, place))
     bound(f'WITH "input" AS ({visible}) SELECT * FROM (\n{query}\n)', relation.names, parser, place)
     if node["where_clause"]:
-        condition = text_of(node["where_clause"], parser)
-        relation = apply_filter(f"({condition})", condition, relation, parser, place)
+        shown_condition = text_of(node["where_clause"], parser)
+        tree, wide = computed(node["where_clause"], relation, parser)
+        condition = Expression(f"({text_of(tree, parser)})", wide)
+        relation = apply_filter(condition, shown_condition, relation, parser, place)
+    relation = fitting(relation, dict.fromkeys(name for output in outputs for name in output.wide), "sql")
     tried = {output.name: f"_etl_try_{i}" for i, output in enumerate(outputs) if output.sql}
     level = relation.compute([(tried[o.name], o.sql, place) for o in outputs if o.sql], parser)
     level = level.reject(
@@ -93,20 +102,41 @@ def _outputs(item: Tree, relation: Relation, parser: SqlParser, place: str) -> l
     shown = text_of(item, parser)
     if not item["alias"]:
         raise InvalidPipeline(f"{place}: {shown} has no name; give it one with AS")
-    return [_Output(str(item["alias"]), sql=f"({shown})")]
+    return [_computed(str(item["alias"]), item, relation, parser)]
 
 
 def _star(item: Tree, relation: Relation, parser: SqlParser, place: str) -> list[_Output]:
     if item["columns"] or item["expr"] or item["rename_list"] or item["qualified_exclude_list"]:
         raise InvalidPipeline(f"{place}: COLUMNS(...) and RENAME are not supported; name the columns")
     excluded = known(map(str, item["exclude_list"]), relation.names, place)
-    replaced = {str(r["key"]): f"({text_of(r['value'], parser)})" for r in item["replace_list"]}
+    replaced = {str(r["key"]): _computed(str(r["key"]), r["value"], relation, parser) for r in item["replace_list"]}
     known(replaced, relation.names, place)
     return [
-        _Output(name, sql=replaced[name]) if name in replaced else _Output(name, column=name)
+        replaced[name] if name in replaced else _Output(name, column=name)
         for name in relation.names
         if name not in excluded
     ]
+
+
+def _computed(name: str, tree: Tree, relation: Relation, parser: SqlParser) -> _Output:
+    put, wide = computed(tree, relation, parser)
+    return _Output(name, sql=f"({text_of(put, parser)})", wide=wide)
+
+
+def _compares_whole_records(node: Tree, relation: Relation) -> bool:
+    """Whether a query may compare columns that it does not name: DISTINCT, UNION, GROUP BY ALL, a record as a value."""
+    names = {name.lower() for name in relation.names}
+    tables = {"input", *(str(n["alias"]).lower() for n in nodes(node) if "from_table" not in n and n.get("alias"))}
+    return any(
+        n.get("type") in {"DISTINCT_MODIFIER", "SET_OPERATION_NODE"}
+        or n.get("aggregate_handling", "STANDARD_HANDLING") != "STANDARD_HANDLING"
+        or bool(n.get("using_columns") or n.get("column_name_alias"))
+        or n.get("ref_type") == "NATURAL"
+        or (n.get("type") == "STAR" and bool(n["columns"]))
+        or (n.get("type") == "ORDER_MODIFIER" and any(o["expression"]["class"] == "CONSTANT" for o in n["orders"]))
+        or bool({str(name).lower() for name in n.get("column_names") or ()} & (tables - names))
+        for n in nodes(node)
+    )
 
 
 def _unqualified(node: Tree) -> Tree:
