@@ -17,6 +17,7 @@ _COUNTS = (
     "filtered",
     "deduplicated",
     "combined",
+    "sifted",
     "rejected",
     "late",
 )

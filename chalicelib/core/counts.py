@@ -1,10 +1,11 @@
 """The law: what goes in must come out, and every record that does not has a name for it.
 
 In:  ``read = kept + filtered + deduplicated + rejected + combined``
-Out: ``produced = loaded + updated + unchanged + late``
+Out: ``produced = loaded + updated + unchanged + late + sifted``
 
 ``kept = produced``, unless a step changes the cardinality and reports its own (in, out): what went into it is kept, or
-combined if each record that came out stands for many. ``read`` comes from
+combined if each record that came out stands for many. A record that a step made was not read, so it has its fate on
+the way out: ``late`` if it is rejected, ``sifted`` if a later step filters or deduplicates it. ``read`` comes from
 a counter of its own (record terminators outside quotes), never from adding up the others; the out side comes from
 the publish statements' own row counts.
 
@@ -47,6 +48,7 @@ class Counts:
     unchanged: int = 0
     late: int = 0
     removed: int = 0
+    sifted: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Counts)))
@@ -138,10 +140,10 @@ def prove_out(counts: Counts) -> None:
     Raises:
         BrokenLaw: with both sides in numbers.
     """
-    written = counts.loaded + counts.updated + counts.unchanged + counts.late
+    written = counts.loaded + counts.updated + counts.unchanged + counts.late + counts.sifted
     if counts.produced != written:
         raise BrokenLaw(
             f"{counts.produced:,} records produced, but the publish statements wrote {written:,} (loaded"
             f" {counts.loaded:,}, updated {counts.updated:,}, unchanged {counts.unchanged:,}, late"
-            f" {counts.late:,}); nothing was published",
+            f" {counts.late:,}, sifted {counts.sifted:,}); nothing was published",
         )

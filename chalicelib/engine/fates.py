@@ -18,7 +18,8 @@ class Fates:
     ``rejected`` holds record numbers in order and ``codes`` their causes' codes: compact, for a stream may reject
     millions. ``refused`` counts those that screening turned away before. ``late`` are records that a step made and
     that a later step or rule turned away: they stand in no object, so their values are here as JSON, with the number
-    of the record they were made of, if it was one. ``broken`` counts by rule.
+    of the record they were made of, if it was one. ``sifted`` counts made records that were filtered or deduplicated.
+    ``broken`` counts by rule.
     """
 
     causes: tuple[Reason, ...]
@@ -33,6 +34,7 @@ class Fates:
     broken: Counter[str] = field(default_factory=Counter)
     cardinality: Cardinality | None = None
     combined: int = 0
+    sifted: int = 0
 
     def reject(self, record: int, code: str) -> None:
         """Note that the record of that number is out: filtered, deduplicated or rejected, as its code says."""
@@ -53,11 +55,16 @@ class Fates:
         if records:
             self.broken["structure"] += records
 
+    def sift(self, code: str, records: int) -> None:
+        """Note that made records were filtered or deduplicated, for the cause behind their code."""
+        self.sifted += records
+        self.broken[self.causes[int(code[1:])].key] += records
+
     def turn_away(self, values: Mapping[str, Any], code: str, record: int | None = None) -> None:
-        """Note that a made record is out; ``record`` is the number of the one that it was made of."""
+        """Note that a made record is rejected; ``record`` is the number of the one that it was made of."""
         told = json.dumps(dict(values), default=str, ensure_ascii=False)
-        self.late.append((told, code.replace("f", ","), record))
-        self.warn(code.removeprefix("f"))
+        self.late.append((told, code, record))
+        self.warn(code)
 
     def warn(self, code: str) -> None:
         """Count the rules behind a code, each once."""
@@ -72,7 +79,7 @@ class Fates:
         records_in = self.cardinality.records_in if self.cardinality else self.kept
         if self.cardinality is None and combines:
             self.combined = records_in
-        self.cardinality = Cardinality(records_in, len(self.late) + made)
+        self.cardinality = Cardinality(records_in, len(self.late) + self.sifted + made)
 
     def counts(self) -> Counts:
         """The counts of the way in, for the law."""
@@ -85,4 +92,5 @@ class Fates:
             combined=self.combined,
             produced=self.cardinality.records_out if self.cardinality else self.kept,
             late=len(self.late),
+            sifted=self.sifted,
         )

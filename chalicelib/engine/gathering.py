@@ -5,6 +5,7 @@ makes new records each one keeps its number and is counted at the end; then thos
 was made goes on.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -125,12 +126,15 @@ class Gathering:
         return kept
 
     def _note(self, fates: Fates, out: pa.RecordBatch, codes: pa.Array) -> None:
-        lines = out.column(LINE).to_pylist()
         if not self._made:
-            for line, code in zip(lines, codes.to_pylist(), strict=True):
+            for line, code in zip(out.column(LINE).to_pylist(), codes.to_pylist(), strict=True):
                 fates.reject(line, code)
             return
-        values = out.drop_columns([LINE]).to_pylist()
+        is_sifted = pc.starts_with(codes, "f")
+        for code, count in Counter(codes.filter(is_sifted).to_pylist()).items():
+            fates.sift(code, count)
+        out, codes = out.filter(pc.invert(is_sifted)), codes.filter(pc.invert(is_sifted))
+        values, lines = out.drop_columns([LINE]).to_pylist(), out.column(LINE).to_pylist()
         for record, line, code in zip(values, lines, codes.to_pylist(), strict=True):
             fates.turn_away(record, code, line)
 

@@ -15,7 +15,7 @@ DEFAULT_FLOOR = 100
 
 def check_row_count(rule: RowCount, counts: Counts) -> str | None:
     """The number of records that reach the table must lie between ``min`` and ``max``."""
-    size = counts.produced - counts.late
+    size = counts.produced - counts.late - counts.sifted
     if rule.min is not None and size < rule.min:
         return f"{size:,} records to load, the least is {rule.min:,}"
     if rule.max is not None and size > rule.max:
@@ -45,9 +45,9 @@ def turned_away(counts: Counts) -> tuple[int, int]:
     Those that publish rejected count with the others, of all that were read. Where a step made other records than it
     got, there are two shares, of the records read and of those made: the greater one counts.
     """
-    if counts.kept == counts.produced:
+    if counts.kept == counts.produced and not counts.sifted:
         return counts.rejected + counts.late, counts.read
-    shares = ((counts.rejected, counts.read), (counts.late, counts.produced))
+    shares = ((counts.rejected, counts.read), (counts.late, counts.produced - counts.sifted))
     return max(shares, key=lambda share: share[0] / share[1] if share[1] else 0)
 
 

@@ -17,7 +17,7 @@ any_counts = st.builds(Counts, *[few] * len(fields(Counts)))
 def lawful(draw):
     """Counts for which both equations hold."""
     kept, filtered, deduplicated, rejected, combined = (draw(few) for _ in range(5))
-    updated, unchanged, late = (draw(st.integers(0, kept // 3)) for _ in range(3))
+    updated, unchanged, late, sifted = (draw(st.integers(0, kept // 4)) for _ in range(4))
     return Counts(
         read=kept + filtered + deduplicated + rejected + combined,
         kept=kept,
@@ -26,10 +26,11 @@ def lawful(draw):
         rejected=rejected,
         combined=combined,
         produced=kept,
-        loaded=kept - updated - unchanged - late,
+        loaded=kept - updated - unchanged - late - sifted,
         updated=updated,
         unchanged=unchanged,
         late=late,
+        sifted=sifted,
     )
 
 
@@ -65,7 +66,8 @@ def test_settled_counts_keep_the_law_and_add_up_for_people(counts, data):
     prove_in(settled)
     prove_out(settled)
     assert settled.read - settled.combined == sum(
-        getattr(settled, name) for name in ("loaded", "updated", "unchanged", "filtered", "deduplicated", "rejected")
+        getattr(settled, name)
+        for name in ("loaded", "updated", "unchanged", "sifted", "filtered", "deduplicated", "rejected")
     )
 
 

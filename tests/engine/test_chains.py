@@ -41,12 +41,12 @@ class Model:
         self.records = kept
 
     def fate(self, fate):
-        return "late" if self.made else fate
+        return fate if not self.made else "late" if fate == "rejected" else "sifted"
 
     def make(self, records, *, combines=False):
         if not self.made:
             self.counts["combined" if combines else "kept"] = len(self.records)
-        self.counts["produced"] = self.counts["late"] + len(records)
+        self.counts["produced"] = self.counts["late"] + self.counts["sifted"] + len(records)
         self.made, self.records = True, records
 
     def end(self):

@@ -46,6 +46,8 @@ def test_the_first_reason_holds_the_run():
         ({"read": 10, "kept": 9, "rejected": 1, "produced": 9}, (1, 10)),
         ({"read": 10, "kept": 9, "rejected": 1, "produced": 9, "late": 2}, (3, 10)),
         ({"read": 10, "kept": 9, "rejected": 1, "produced": 2, "late": 1}, (1, 2)),
+        ({"read": 120, "kept": 120, "produced": 240, "sifted": 60}, (0, 120)),
+        ({"read": 4, "kept": 4, "produced": 4, "sifted": 2, "late": 1}, (1, 2)),
         ({"read": 10, "kept": 5, "rejected": 5, "produced": 4, "late": 1}, (5, 10)),
         ({}, (0, 0)),
     ],
