@@ -51,6 +51,9 @@ def check_allowed(tree: Tree, parser: SqlParser, place: str) -> None:
         if isinstance(kind, str) and kind not in allowed:
             told = _TOLD.get(kind, f"holds a {kind.lower().replace('_', ' ')}")
             raise InvalidPipeline(f"{place}: the query {told}; it may read its records from input, and nothing else")
+        if node.get("sample"):
+            cause = "the query samples its records, so a second attempt would load others"
+            raise InvalidPipeline(f"{place}: {cause}; filter by what they hold, such as id % 100 = 0")
         if "function_name" in node and node.get("class") in {"FUNCTION", "WINDOW"}:
             _check_function(str(node["function_name"]).lower(), str(node.get("schema") or ""), parser, place)
 

@@ -159,6 +159,11 @@ def test_a_function_that_does_more_than_compute_is_refused_with_its_place(run, t
         ("pivot input on b using max(a)", "this is no SELECT"),
         ("select * from (pivot input on b in ('x') using max(a))", "the query pivots; there are the steps pivot"),
         ("select a from input where a = (select max(a) from other)", "the query reads other"),
+        ("select * from input using sample 2", "the query samples its records"),
+        ("select * from input tablesample 10%", "the query samples its records"),
+        ("select * from (select * from input) tablesample reservoir(2)", "the query samples its records"),
+        ("select a from input where a in (select a from input using sample 1)", "the query samples its records"),
+        ("select * from input tablesample reservoir(2 rows) repeatable (1)", "the query samples its records"),
     ],
 )  # fmt: skip
 def test_a_query_that_reads_other_things_is_refused_with_its_place(run, sql, told):
