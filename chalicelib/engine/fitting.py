@@ -14,6 +14,8 @@ from chalicelib.relations.names import known
 from chalicelib.relations.relation import NUMBER, NUMBERS, Broken, Column, Relation, failed, quoted, value_of
 from chalicelib.rules.record import missing
 
+_TEXTS = frozenset({"text", "character varying", "character", "json"})
+
 
 def fit(
     relation: Relation,
@@ -110,4 +112,6 @@ def _conversion(column: Column, wanted: Field, *, whole: bool) -> str | None:
     if column.type == NUMBER:
         text = f"rtrim(rtrim({text}, '0'), '.')"  # it always has a point
     checked = cast(wanted, text)
+    if column.is_text and column.fits is None and wanted.type.base in _TEXTS:  # made by SQL: chr(0) is no text there
+        return f"CASE WHEN NOT contains({name}, chr(0)) THEN {checked} END"
     return None if checked == name else checked
