@@ -18,13 +18,13 @@ def quoted(text: str) -> str:
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in dumps(short, ensure_ascii=False))
 
 
-def nearest(word: str, valid: Iterable[str]) -> str | None:
-    """The valid word that the writer most likely meant, or None.
+def nearest(word: str, valid: Iterable[str], *, likeness: float = 0.6) -> str | None:
+    """The valid word that the writer most likely meant, or None; ``likeness`` is how much of it must be alike.
 
     >>> nearest("delimeter", ["delimiter", "quote"])
     'delimiter'
     """
-    return _nearest(word[:100], tuple(valid))
+    return _nearest(word[:100], tuple(valid), likeness)
 
 
 def way_out(word: str, valid: Iterable[str]) -> str:
@@ -39,7 +39,7 @@ def way_out(word: str, valid: Iterable[str]) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _nearest(word: str, valid: tuple[str, ...]) -> str | None:
+def _nearest(word: str, valid: tuple[str, ...], likeness: float) -> str | None:
     folded = {each.casefold(): each for each in reversed(valid)}
-    matches = get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
+    matches = get_close_matches(word.casefold(), folded, n=1, cutoff=likeness)
     return folded[matches[0]] if matches else None

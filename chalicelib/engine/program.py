@@ -20,7 +20,7 @@ from chalicelib.engine.gather import Gather, gathered, gathered_by
 from chalicelib.engine.lookup import compile_lookup
 from chalicelib.engine.plugins.compiling import compile_plugin
 from chalicelib.ports import SqlParser
-from chalicelib.relations.expression import computed_expression
+from chalicelib.relations.expression import check_condition, computed_expression
 from chalicelib.relations.names import distinct, known
 from chalicelib.relations.numbers import fitting
 from chalicelib.relations.relation import FATE, Broken, Column, Relation, failed, quoted
@@ -126,6 +126,7 @@ def _deleting(condition: str, relation: Relation, parser: SqlParser) -> Relation
     """Say of each record whether it takes its key's row away; one for which the condition fails is a reject."""
     place = "target.delete_when"
     written = computed_expression(condition, relation, parser, place)
+    check_condition(written, condition, relation, parser, place)
     relation = fitting(relation, written.wide, "delete_when")
     holds = f"TRY(coalesce(CAST({written.sql} AS BOOLEAN), false))"  # NULL only if it fails
     relation.bind(holds, parser, place)

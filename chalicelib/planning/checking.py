@@ -30,6 +30,7 @@ _UNKNOWN = re.compile(r'there is no column "(?P<name>.+?)" at this point; (?:did
 #: What the engine says of types that do not go together; an assumed type proves nothing.
 _OF_TYPES = re.compile(
     "No function matches|Cannot (compare|mix|cast)|Unimplemented type|Could not convert|is no number|is text, no "
+    "|is varchar, no condition"
 )
 _NOTHING = Filter(filter="true")
 

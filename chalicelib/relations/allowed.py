@@ -69,6 +69,7 @@ def _check_function(name: str, schema: str, parser: SqlParser, place: str) -> No
     if functions.get(name) is False:
         cause = f"{name} answers anew each time, or of more than its arguments, so a second attempt could differ"
         raise InvalidPipeline(f"{place}: {cause}; leave it out")
-    near = _MEANT.get(name) or nearest(name, sorted(each for each, stable in functions.items() if stable))
+    callable_ones = {each for each, stable in functions.items() if stable and each.isidentifier()} | _MACROS
+    near = _MEANT.get(name) or nearest(name, sorted(callable_ones - _UNNEEDED), likeness=0.8)
     hint = f'did you mean "{near}"?' if near and near != name else "leave it out"
     raise InvalidPipeline(f"{place}: {name} is no function that may be called here; {hint}")

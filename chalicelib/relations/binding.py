@@ -28,4 +28,7 @@ def bound(sql: str, names: Sequence[str], parser: SqlParser, place: str) -> list
                 "a function in it answers anew each time, as random() and error() do, so a second attempt could differ"
             )
             raise InvalidPipeline(f"{place}: {cause}; leave it out") from error
+        if "lambda_syntax" in str(error):
+            cause = "x -> x + 1 is no lambda here"
+            raise InvalidPipeline(f"{place}: {cause}; write lambda x: x + 1") from error
         raise InvalidPipeline(f"{place}: {error}") from error

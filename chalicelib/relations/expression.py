@@ -56,6 +56,18 @@ def computed_expression(text: str, relation: Relation, parser: SqlParser, place:
     return Expression(f"({text_of(put, parser)})" if put != tree else sql, found)
 
 
+def check_condition(condition: Expression, shown: str, relation: Relation, parser: SqlParser, place: str) -> None:
+    """See that a condition is true or false; the engine would take any number that is not 0 for true.
+
+    Raises:
+        InvalidPipeline: with the place, if it is of another type, or does not fit the columns.
+    """
+    ((_, kind),) = relation.bind(condition.sql, parser, place)
+    if kind not in {"BOOLEAN", '"NULL"'}:
+        told, way_out = shown.strip(), "compare it with something, or cast it to boolean"
+        raise InvalidPipeline(f"{place}: {told} is {kind.lower()}, no condition; {way_out}")
+
+
 def expression(text: str, parser: SqlParser, place: str) -> str:
     """Return ``text`` in parentheses, once it is known to be one expression over one record.
 
@@ -85,7 +97,7 @@ def wide_parts(tree: Any, aggregates: frozenset[str]) -> list[str]:
             found.append("a subquery")
         elif kind == "FUNCTION" and name in aggregates:
             found.append(f"the aggregate {name}")
-        elif kind == "FUNCTION" and name in ("unnest", "generate_series", "range", "generate_subscripts"):
+        elif kind == "FUNCTION" and name in ("unnest", "generate_subscripts"):
             found.append(f"the function {name}")
     return found
 

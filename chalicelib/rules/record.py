@@ -6,7 +6,7 @@ from chalicelib.core.errors import InvalidPipeline
 from chalicelib.core.pipeline import Expr, In, NotNull
 from chalicelib.core.reject import Reason, Severity
 from chalicelib.ports import SqlParser
-from chalicelib.relations.expression import computed_expression
+from chalicelib.relations.expression import check_condition, computed_expression
 from chalicelib.relations.names import known
 from chalicelib.relations.numbers import unfit
 from chalicelib.relations.relation import FATE, Broken, Relation, quoted
@@ -58,6 +58,7 @@ def compile_in(rule: In, relation: Relation, parser: SqlParser, place: str) -> l
 def compile_expr(rule: Expr, relation: Relation, parser: SqlParser, place: str) -> list[Broken]:
     """The condition must not be false, as SQL's CHECK means it; NULL passes, a failing expression does not."""
     condition = computed_expression(rule.sql, relation, parser, f"{place}.sql")
+    check_condition(condition, rule.sql, relation, parser, f"{place}.sql")
     reason = Reason("expr", rule.message or f"not: {rule.sql}", None, Severity(rule.severity))
     passes = f"TRY(coalesce(CAST({condition.sql} AS BOOLEAN), true))"  # NULL only where the expression fails
     relation.bind(passes, parser, f"{place}.sql")

@@ -3,7 +3,7 @@
 from chalicelib.core.pipeline import Filter
 from chalicelib.core.reject import Reason
 from chalicelib.ports import SqlParser
-from chalicelib.relations.expression import Expression, computed_expression
+from chalicelib.relations.expression import Expression, check_condition, computed_expression
 from chalicelib.relations.numbers import fitting
 from chalicelib.relations.relation import FATE, Column, Relation, failed, quoted
 
@@ -18,6 +18,7 @@ def compile_filter(step: Filter, relation: Relation, parser: SqlParser, place: s
 
 def apply_filter(condition: Expression, shown: str, relation: Relation, parser: SqlParser, place: str) -> Relation:
     """Filter by a condition; a record for which it fails is rejected by the rule ``filter``."""
+    check_condition(condition, shown, relation, parser, place)
     relation = fitting(relation, condition.wide, "filter")
     passes = f"TRY(coalesce(CAST({condition.sql} AS BOOLEAN), false))"  # NULL only where the condition fails
     relation.bind(passes, parser, place)

@@ -76,7 +76,7 @@ def test_a_mistake_in_a_rule_is_told_before_the_run(run, rule, place):
         "1) as x, (2", "1; drop table input", "1 /* ", "1) --", "(select 1)", "exists (select 1)", "a in (select 1)",
         "from input", "read_csv('/etc/passwd')", "read_text('/etc/passwd')", "glob('/*')", "getenv('HOME')", "*",
         "columns(*)", "_etl_fate", "t0", "f0", "row_number() over ()", "max(a) over ()", "count(*)", "unnest([1, 2])",
-        "generate_series(1, 3)", "random()", "uuid()", "nextval('s')", "a AS c", "a c", "distinct a", "(1", "\n)", "?",
+        "generate_subscripts(a, 1)", "random()", "uuid()", "nextval('s')", "a AS c", "a c", "distinct a", "(1", "\n)", "?",
         "$1", "$$", "a; -- x", "pg_read_file('/etc/passwd')", "lo_import('/etc/passwd')", "query('select 1')",
         "query_table('input')", "current_query()::int[999999999999]", "'", '"', "set('x')",
     ],
@@ -123,7 +123,7 @@ def test_names_that_the_engine_takes_for_one_are_refused(run):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("getenv('HOME')", "getenv is no function that may be called here; "),
+        ("getenv('HOME')", "getenv is no function that may be called here; leave it out"),
         ("uper(b)", 'uper is no function that may be called here; did you mean "upper"?'),
         ("current_setting('x')", "current_setting answers anew each time, or of more than its arguments"),
         ("now()", "now answers anew each time, or of more than its arguments"),
@@ -132,6 +132,10 @@ def test_names_that_the_engine_takes_for_one_are_refused(run):
         ("main.upper(b)", "upper is no function that may be called here"),
         ("write_log(b)", "write_log answers anew each time"),
         ("read_csv(b)", "read_csv is no function that may be called here"),
+        ("json_execute_serialized_sql(b)", "json_execute_serialized_sql is no function that may be called here; leave"),
+        ("read_text(b)", "read_text is no function that may be called here; leave it out"),
+        ("json_serialize_sq(b)", "json_serialize_sq is no function that may be called here; leave it out"),
+        ("list_transform([a], x -> x + 1)[1]", "x -> x + 1 is no lambda here; write lambda x: x + 1"),
         ("$1", "the query has a parameter"),
     ],
 )
@@ -182,3 +186,28 @@ def test_a_query_that_reads_other_things_is_refused_with_its_place(run, sql, tol
 )  # fmt: skip
 def test_an_expression_that_only_computes_is_taken(run, text):
     assert [1, 2] == run(b"a,b\n1,x\n2,y\n", AB, [{"derive": {"c": text}}]).lines
+
+
+def test_a_list_of_numbers_is_a_value_of_one_record(run):
+    steps = [{"derive": {"n": "len(range(a))", "s": "list_sum(generate_series(1, a))"}}]
+    assert [(1, 1), (2, 3)] == [(r["n"], r["s"]) for r in run(b"a,b\n1,x\n2,y\n", AB, steps).kept]
+
+
+@pytest.mark.parametrize(
+    ("step", "place"),
+    [
+        ({"filter": "a"}, "transforms[0].filter: a is bigint"),
+        ({"filter": "b"}, "transforms[0].filter: b is varchar"),
+        ({"sql": "select a from input where a + 1"}, "transforms[0].sql: (a + 1) is bigint"),
+    ],
+)
+def test_what_is_neither_true_nor_false_is_no_condition(run, step, place):
+    told = f"{place}, no condition; compare it with something, or cast it to boolean"
+    assert told == refusal(run, step)
+    with pytest.raises(InvalidPipeline, match=r"^rules\[0\]\.expr\.sql: a is bigint, no condition"):
+        run(DATA, AB, [], [{"check": "expr", "sql": "a"}])
+
+
+@pytest.mark.parametrize("text", ["a > 1", "null", "b", "a is null"])
+def test_a_condition_is_what_compares_or_is_boolean(run, text):
+    run(b"a,b\n1,true\n", {"a": "bigint", "b": "boolean"}, [{"filter": text}], [{"check": "expr", "sql": text}])
