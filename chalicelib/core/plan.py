@@ -56,8 +56,26 @@ class CatalogueColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """A foreign key on the table that does something of its own with the rows of ``table``, which may be the same.
+
+    ``on_delete`` and ``on_update`` are its action (``CASCADE``, ``SET NULL``, ``SET DEFAULT``) when a row that it
+    refers to goes, or gets another value in ``columns``; None where it only refuses.
+    """
+
+    table: str
+    name: str
+    on_delete: str | None
+    on_update: str | None
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TableShape:
-    """An existing relation: its columns in order, without our provenance, and its user triggers.
+    """An existing relation: its columns in order, without our provenance, and what else acts when it is written to.
+
+    ``triggers`` are the user triggers and ``references`` the foreign keys that change other rows, those of its
+    partitions among them.
 
     ``is_table`` is false for a view, a foreign table and the like, which nobody can COPY into safely. ``unique`` has
     the columns of each unique index. ``unswappable`` says why the table cannot be replaced by another of the same make,
@@ -68,6 +86,7 @@ class TableShape:
     has_provenance: bool
     is_table: bool = True
     triggers: tuple[str, ...] = ()
+    references: tuple[Reference, ...] = ()
     unique: tuple[tuple[str, ...], ...] = ()
     unswappable: str | None = None
 

@@ -11,6 +11,8 @@ from chalicelib.core.words import quoted, way_out
 
 #: The types of the columns that scd2 keeps by itself.
 HISTORY_TYPES = dict(zip(HISTORY, ("timestamp with time zone", "timestamp with time zone", "boolean"), strict=True))
+#: What to do about a foreign key that acts by itself.
+_WAY_OUT = "make it ON {} NO ACTION or RESTRICT, choose another write mode, or load elsewhere"
 _BEGINS = ("date", "timestamp without time zone", "timestamp with time zone")
 
 
@@ -70,6 +72,34 @@ def history_columns() -> tuple[TargetColumn, ...]:
     return tuple(
         TargetColumn(name, ColumnType.parse(kind), required=name != "valid_to") for name, kind in HISTORY_TYPES.items()
     )
+
+
+def check_alone(target: Target, shape: TableShape) -> None:
+    """Check that the run's records become the table's rows, and that no other row changes with them.
+
+    Raises:
+        Refused: if a trigger could change them, or a foreign key would delete or change rows that refer to the table's.
+    """
+    table = target.table
+    if shape.triggers:
+        raise Refused(f"{table} has the trigger {shape.triggers[0]}, which could change what is loaded; load elsewhere")
+    deletes, stays = _deletes(target), {*target.keys, *HISTORY[:1]}
+    for found in shape.references:
+        if deletes and found.on_delete:
+            action = f"{deletes} deletes rows, and the foreign key {found.name} of {found.table} is ON DELETE"
+            raise Refused(f"{table}: {action} {found.on_delete}, which changes rows there; {_WAY_OUT.format('DELETE')}")
+        if target.has_keys and found.on_update and not stays.issuperset(found.columns):
+            action = f"{target.write} updates rows, and the foreign key {found.name} of {found.table} is ON UPDATE"
+            raise Refused(f"{table}: {action} {found.on_update}, which changes rows there; {_WAY_OUT.format('UPDATE')}")
+
+
+def _deletes(target: Target) -> str | None:
+    """What of the target's document deletes rows of the table, if something does."""
+    if target.write == "replace":
+        return "replace"
+    if target.on_new_version == "replace":
+        return "on_new_version: replace"
+    return "delete_when" if target.delete_when is not None else None
 
 
 def writing_notes(target: Target, shape: TableShape | None) -> list[str]:

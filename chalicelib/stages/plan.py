@@ -10,7 +10,7 @@ from chalicelib.core.outcome import Duplicate
 from chalicelib.core.pipeline import Pipeline
 from chalicelib.core.pipeline import Target as TargetDocument
 from chalicelib.core.plan import Plan, TableShape, TargetColumn
-from chalicelib.core.writing import data_shape, keyed, writing_notes
+from chalicelib.core.writing import check_alone, data_shape, keyed, writing_notes
 from chalicelib.engine.gather import needs_the_whole_run
 from chalicelib.engine.pinning import pin
 from chalicelib.engine.plugins.installed import pins
@@ -121,6 +121,7 @@ def _writable(shape: TableShape | None, target: TargetDocument) -> TableShape | 
     table = target.table
     if shape is not None and not shape.is_table:
         raise Refused(f"{table} is no plain table; name a table, or load into another one")
-    if shape is not None and shape.triggers:
-        raise Refused(f"{table} has the trigger {shape.triggers[0]}, which could change what is loaded; load elsewhere")
-    return data_shape(target, shape) if shape is not None else None
+    if shape is None:
+        return None
+    check_alone(target, shape)
+    return data_shape(target, shape)

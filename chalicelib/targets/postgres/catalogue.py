@@ -1,7 +1,7 @@
 """The catalogue: what an existing table is, read from PostgreSQL itself; and the DDL of a new one."""
 
 from chalicelib.core.pipeline import HISTORY
-from chalicelib.core.plan import CatalogueColumn, Plan, TableShape
+from chalicelib.core.plan import CatalogueColumn, Plan, Reference, TableShape
 from chalicelib.core.table import TableName
 from chalicelib.core.writing import history_columns
 from chalicelib.postgres.connection import Connection
@@ -24,13 +24,16 @@ def shape(connection: Connection, table: TableName) -> TableShape | None:
     if not rows:
         return None
     named = {"schema": table.schema, "name": table.name}
-    triggers = connection.run(SQL["triggers"], **named)
     columns = [CatalogueColumn(*row[:5]) for row in rows if row[0] is not None]
     return TableShape(
         columns=tuple(column for column in columns if column.name not in _NAMES),
         has_provenance={column.name for column in columns} >= _NAMES,
         is_table=rows[0][5] in ("r", "p"),
-        triggers=tuple(row[0] for row in triggers),
+        triggers=tuple(row[0] for row in connection.run(SQL["triggers"], **named)),
+        references=tuple(
+            Reference(table, name, on_delete, on_update, tuple(columns))
+            for table, name, on_delete, on_update, columns in connection.run(SQL["references"], **named)
+        ),
         unique=tuple(tuple(row[0]) for row in connection.run(SQL["unique"], **named)),
         unswappable=(connection.one(SQL["unswappable"], **named) or [None])[0],
     )

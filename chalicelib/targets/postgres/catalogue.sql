@@ -16,6 +16,22 @@ SELECT t.tgname FROM pg_trigger t
 JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = :schema AND c.relname = :name AND NOT t.tgisinternal ORDER BY t.tgname
 
+-- name: references
+-- The foreign keys that do something of their own where a row of the table, or of what is below it, goes or changes.
+-- Of one that PostgreSQL repeats for each part, the first; the columns are those that it refers to.
+WITH RECURSIVE below AS (
+  SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = :schema AND c.relname = :name
+  UNION
+  SELECT i.inhrelid FROM below b JOIN pg_inherits i ON i.inhparent = b.oid
+), actions (letter, words) AS (VALUES ('c', 'CASCADE'), ('n', 'SET NULL'), ('d', 'SET DEFAULT'))
+SELECT f.conrelid::regclass::text, f.conname, d.words, u.words, array_agg(a.attname::text)
+FROM below b JOIN pg_constraint f ON f.confrelid = b.oid AND f.contype = 'f'
+LEFT JOIN actions d ON d.letter = f.confdeltype::text LEFT JOIN actions u ON u.letter = f.confupdtype::text
+JOIN pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = ANY (f.confkey)
+WHERE d.words IS NOT NULL OR u.words IS NOT NULL
+GROUP BY f.oid, d.words, u.words ORDER BY f.conparentid <> 0, 1, 2
+
 -- name: unique
 -- The columns of each unique index that holds for all rows.
 SELECT array_agg(a.attname::text) FROM pg_index i

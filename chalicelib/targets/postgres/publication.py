@@ -17,7 +17,7 @@ from chalicelib.core.outcome import Judged
 from chalicelib.core.plan import LINE, Plan, TableShape
 from chalicelib.core.reject import Reject
 from chalicelib.core.types import ColumnType
-from chalicelib.core.writing import history_columns
+from chalicelib.core.writing import check_alone, history_columns
 from chalicelib.postgres.connection import Connection
 from chalicelib.postgres.identifiers import quote
 from chalicelib.postgres.statements import statements
@@ -209,6 +209,7 @@ class PostgresPublication:
         if now is None:
             self._create(plan)
             return
+        check_alone(plan.pipeline.target, now)
         now = evolve(self._connection, plan, now)
         self._hashed = [(column.name, column.type) for column in now.columns]
         self._rehashed = rehashes(plan)
