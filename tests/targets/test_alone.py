@@ -89,6 +89,19 @@ def test_what_only_refuses_and_what_never_acts_is_let_through(table):
     assert [[1]] == table.run("SELECT id FROM follows")
 
 
+@pytest.mark.parametrize("part", ["t_1", "t_2"])
+def test_a_trigger_on_a_partition_is_refused(table, part):
+    table.run("CREATE TABLE t (id bigint, name text) PARTITION BY LIST (id)")
+    table.run("CREATE TABLE t_1 PARTITION OF t DEFAULT PARTITION BY LIST (id)")
+    table.run("CREATE TABLE t_2 PARTITION OF t_1 DEFAULT")
+    table.run("CREATE FUNCTION other() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.name = 'T'; RETURN NEW; END$$")
+    table.run(f"CREATE TRIGGER changes BEFORE INSERT ON {part} FOR EACH ROW EXECUTE FUNCTION other()")
+    run = table.load("id,name\n1,a\n")
+    assert ("failed", "Refused") == (run.status, run.failure.error)
+    assert f"public.t has the trigger changes (on its part {part})" in run.failure.message
+    assert [] == table.rows()
+
+
 def test_a_foreign_key_that_came_after_the_plan_is_refused_too(database):
     target = PostgresTarget(database)
     try:

@@ -11,10 +11,16 @@ WHERE n.nspname = :schema AND c.relname = :name
 ORDER BY a.attnum
 
 -- name: triggers
--- The user triggers.
-SELECT t.tgname FROM pg_trigger t
-JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = :schema AND c.relname = :name AND NOT t.tgisinternal ORDER BY t.tgname
+-- The user triggers of the table and of all that is below it (partitions, tables that inherit), the table's own first.
+WITH RECURSIVE below AS (
+  SELECT c.oid, 0 AS depth FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = :schema AND c.relname = :name
+  UNION
+  SELECT i.inhrelid, b.depth + 1 FROM below b JOIN pg_inherits i ON i.inhparent = b.oid
+)
+SELECT t.tgname || CASE depth WHEN 0 THEN '' ELSE format(' (on its part %s)', t.tgrelid::regclass) END
+FROM below b JOIN pg_trigger t ON t.tgrelid = b.oid
+WHERE NOT t.tgisinternal ORDER BY depth, t.tgname, t.tgrelid::regclass::text
 
 -- name: references
 -- The foreign keys that do something of their own where a row of the table, or of what is below it, goes or changes.
