@@ -5,9 +5,14 @@ PostgreSQL (``1.5`` as bigint, ``+-1`` and ``1e400`` as real, the year ``24``) a
 (``1.5e3`` as a DECIMAL), so a text is cast only if it has a shape that both read alike. Where they differ,
 ``tests/engine/test_casts.py`` holds each decision:
 
-* An offset in the text of a timestamp is ignored, as PostgreSQL does; in a timestamptz it always counts, and the
-  column's ``timezone`` is for the texts without one. With a ``format``, ``%z`` makes a timestamp one in UTC.
-* A fraction of a second beyond microseconds is rounded as PostgreSQL rounds it, not cut.
+* Refused, though PostgreSQL cuts them: texts that say more than their type holds. These are a time of day in a date, an
+  offset in a date, a time or a timestamp, and digits beyond the scale of a ``numeric(p,s)``. Nothing is lost with a
+  midnight written out (in UTC, or without an offset) in a date, zeros at the end of a number, and blanks beyond the
+  length of a text. What is meant is said by a ``format``, which reads exactly its own form, or by SQL in a step.
+* In a timestamptz an offset always counts, and the column's ``timezone`` is for the texts without one. With a
+  ``format``, ``%z`` makes a timestamp one in UTC.
+* A fraction of a second beyond microseconds is rounded as PostgreSQL rounds it, not cut: exports have nanoseconds. So
+  are the numbers of ``real`` and ``double precision``, which are approximations by nature.
 * Refused, though PostgreSQL takes them: infinite dates and years outside 1 to 9999, NaN and infinity as numeric, digits
   grouped by ``_`` or of another base than ten, second 60, names of months and of time zones.
 """
@@ -64,6 +69,7 @@ _SPACE, _BLANKS = r"[ \t\n\r\f\v]*", r"E' \t\n\r\f\v'"
 _DIGITS = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
 _DATE = "[0-9]{4}(?:-[0-9]{1,2}-|/[0-9]{1,2}/)[0-9]{1,2}"
 _CLOCK = r"[0-9]{1,2}:[0-9]{1,2}(?::[0-9]{1,2}(?:\.[0-9]{0,6})?)?"
+_MIDNIGHT = "0{1,2}:0{1,2}(?::0{1,2}(?:[.]0*)?)?(?:Z| UTC|[-+]00(?::?00(?::00)?)?)?"
 _LONG_CLOCK = r"[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}\.[0-9]{7,}"
 _OFFSET = "(?:Z| UTC|[-+](?:0[0-9]|1[0-5])(?::?[0-5][0-9](?::[0-5][0-9])?)?)"
 _HEX = "[0-9a-fA-F]{4}(?:-?[0-9a-fA-F]{4}){7}"
@@ -148,20 +154,25 @@ def _float(field: Field, text: str) -> str:
 
 def _numeric(field: Field, text: str) -> str:
     kind = carrier(field.type)
-    number = f"{_DIGITS}(?:[eE][-+]?0*[0-9]{{1,3}})?"
+    exponent = "[eE][-+]?0*[0-9]{1,3}"
     if not field.type.arguments:  # PostgreSQL keeps 16,383 digits after the point
-        return _first(text, {number: f"CASE WHEN length({text}) <= 15000 THEN trim({text}, {_BLANKS}) END"})
+        return _first(
+            text, {f"{_DIGITS}(?:{exponent})?": f"CASE WHEN length({text}) <= 15000 THEN trim({text}, {_BLANKS}) END"}
+        )
+    scale = field.type.arguments[1]
+    part = f"[0-9]{{1,{scale}}}0*" if scale else "0+"
+    exact = f"[-+]?(?:[0-9]+(?:\\.(?:{part})?)?|\\.{part})"
     read = partial(_fitting, field.type) if kind == "VARCHAR" else f"TRY_CAST({{}} AS {kind})".format
-    return _first(text, {_DIGITS: read(text), number: read(spelled_out(text))})
+    plain = spelled_out(text)
+    spelled = f"CASE WHEN regexp_full_match({plain}, '{exact}') THEN {read(plain)} END"
+    return _first(text, {exact: read(text), f"{_DIGITS}{exponent}": spelled})
 
 
 def _fitting(column_type: ColumnType, number: str) -> str:
-    """The SQL of a number's text if it fits a numeric too wide for DECIMAL, even once it is rounded."""
+    """The SQL of a number's text, no digit beyond the scale, if it fits a numeric too wide for DECIMAL."""
     precision, scale = column_type.arguments
-    whole = precision - scale
-    fits = f"regexp_full_match({number}, '{_SPACE}[-+]?0*[0-9]{{0,{whole}}}(?:\\.[0-9]*)?{_SPACE}')"
-    rounds_up = f"regexp_matches({number}, '^[^1-9]*9{{{whole}}}\\.9{{{scale}}}[5-9]')"
-    return f"CASE WHEN {fits} AND NOT {rounds_up} THEN trim({number}, {_BLANKS}) END"
+    fits = f"regexp_full_match({number}, '{_SPACE}[-+]?0*[0-9]{{0,{precision - scale}}}(?:\\.[0-9]*)?{_SPACE}')"
+    return f"CASE WHEN {fits} THEN trim({number}, {_BLANKS}) END"
 
 
 def _boolean(field: Field, text: str) -> str:
@@ -172,17 +183,17 @@ def _boolean(field: Field, text: str) -> str:
 
 def _date(field: Field, text: str) -> str:
     del field
-    moment = f"{_DATE}[ T]{_CLOCK}(?:{_OFFSET})?"
-    return _first(text, {_DATE: f"TRY_CAST({text} AS DATE)", moment: f"CAST(TRY_CAST({text} AS TIMESTAMP) AS DATE)"})
+    day, moment = f"TRY_CAST({text} AS DATE)", f"CAST(TRY_CAST({text} AS TIMESTAMP) AS DATE)"
+    return _first(text, {_DATE: day, f"{_DATE}[ T]{_MIDNIGHT}": moment})
 
 
 def _time(field: Field, text: str) -> str:
     del field
-    return _first(text, {f"{_CLOCK}(?:{_OFFSET})?": f"TRY_CAST({text} AS TIME)"})
+    return _first(text, {_CLOCK: f"TRY_CAST({text} AS TIME)"})
 
 
 def _moment(field: Field, text: str) -> str:
-    """Read a timestamp, with and without an offset, with up to six digits of a second and with more."""
+    """Read a timestamp, with and without the offset if it has one, with up to six digits of a second and with more."""
     zone = _text(field.timezone or "UTC")
     local, day = f"TRY_CAST({text} AS TIMESTAMP)", f"CAST(TRY_CAST({text} AS DATE) AS TIMESTAMP)"
     if field.type.has_timezone and field.timezone in (None, "UTC"):  # the engine's own zone, so one cast reads both
@@ -191,7 +202,7 @@ def _moment(field: Field, text: str) -> str:
         local, day = f"timezone({zone}, {local})", f"timezone({zone}, {day})"
         readings = {"": local, _OFFSET: f"TRY_CAST({text} AS {TIMESTAMPTZ})"}
     else:
-        readings = {f"(?:{_OFFSET})?": local}
+        readings = {"": local}
     fraction = f"CAST(regexp_extract({text}, '\\.[0-9]+') AS DOUBLE)"
     microseconds = f"to_microseconds(CAST(round_even({fraction} * 1000000, 0) AS BIGINT))"
     short = {f"{_DATE}[ T]{_CLOCK}{offset}": read for offset, read in readings.items()}

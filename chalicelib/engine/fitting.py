@@ -24,16 +24,21 @@ def fit(
     *,
     place: str,
     told: str,
-    whole: bool = False,
+    strict: bool = False,
 ) -> Relation:
     """Bring the columns that are ``wanted`` into their types; a value that does not fit rejects its record.
 
-    A fraction does not fit a whole number if ``whole``; else it is rounded, as PostgreSQL does on assignment.
+    A fraction does not fit a whole number, nor more digits a scale, nor a time of day a date. Only what a step computed
+    is rounded or cut, as PostgreSQL does on assignment; if ``strict``, it is not, either.
 
     ``place`` and a column's name are where an error lies, ``told`` is a reject's message, of ``{name}`` and ``{type}``.
     The columns themselves stay what they are called: only their values change.
     """
-    pairs = [(c, _conversion(c, wanted[c.name], whole=whole)) for c in relation.columns if c.name in wanted]
+    pairs = [
+        (c, _conversion(c, wanted[c.name], strict=strict or c.fits is not None))
+        for c in relation.columns
+        if c.name in wanted
+    ]
     loose = {c.name: (f"_etl_try_{i}", sql) for i, (c, sql) in enumerate(pairs) if sql is not None}
     if not loose:
         return relation
@@ -64,7 +69,7 @@ def compile_cast(step: Cast, relation: Relation, parser: SqlParser, place: str) 
             castable(column, step.cast[column.name], place)
     wanted = {name: Field(name, c.type, c.required, c.format, c.timezone) for name, c in step.cast.items()}
     first = len(relation.causes)
-    level = fit(relation, wanted, parser, place=f"{place}.", told="{name} is no {type}", whole=True)
+    level = fit(relation, wanted, parser, place=f"{place}.", told="{name} is no {type}", strict=True)
     codes = {cause.column: first + i for i, cause in enumerate(level.causes[first:])}
     columns = [_typed(c, wanted[c.name], codes.get(c.name)) if c.name in wanted else c for c in level.columns]
     level = replace(level, columns=tuple(columns))
@@ -99,15 +104,16 @@ def _typed(column: Column, field: Field, cause: int | None) -> Column:
     return Column(column.name, carrier(field.type), str(field.type), column.type_cause if cause is None else cause)
 
 
-def _conversion(column: Column, wanted: Field, *, whole: bool) -> str | None:
+def _conversion(column: Column, wanted: Field, *, strict: bool) -> str | None:
     """The SQL that makes a column's values fit, or None where they do."""
     if column.fits == str(wanted.type) and wanted.format is None:
         return None
     kind, name = carrier(wanted.type), quoted(column.name)
     if kind != "VARCHAR" and not column.is_text and wanted.format is None:
-        if whole and column.is_number and kind in NUMBERS - {"FLOAT", "DOUBLE"}:
-            return f"CASE WHEN TRY_CAST({name} AS {kind}) = {name} THEN TRY_CAST({name} AS {kind}) END"
-        return None if column.type == kind else f"TRY_CAST({name} AS {kind})"
+        value = f"TRY_CAST({name} AS {kind})"
+        if strict and _cuts(column, kind):
+            return f"CASE WHEN {value} = {name} THEN {value} END"
+        return None if column.type == kind else value
     text = name if column.is_text else f"CAST({name} AS VARCHAR)"
     if column.type == NUMBER:
         text = f"rtrim(rtrim({text}, '0'), '.')"  # it always has a point
@@ -115,3 +121,12 @@ def _conversion(column: Column, wanted: Field, *, whole: bool) -> str | None:
     if column.is_text and column.fits is None and wanted.type.base in _TEXTS:  # made by SQL: chr(0) is no text there
         return f"CASE WHEN NOT contains({name}, chr(0)) THEN {checked} END"
     return None if checked == name else checked
+
+
+def _cuts(column: Column, kind: str) -> bool:
+    """Whether the engine's cast drops what the other type does not hold; to and from floats it only approximates."""
+    if kind == "DATE":
+        return column.type.startswith("TIMESTAMP")
+    if kind.startswith("DECIMAL"):
+        return column.type.startswith("DECIMAL") and column.type != kind
+    return column.is_number and column.type != kind and kind in NUMBERS - {"FLOAT", "DOUBLE"}

@@ -1,13 +1,8 @@
-"""Fitting: how many sampled texts are values of a column type as they stand, read by the very casts of transform.
-
-A cast may read less than is written, as PostgreSQL's does: a date drops the time of day, a timestamp the offset, a
-numeric(p,s) rounds. Such a text fits for a cast; here it does not, for the column would not hold what the file says.
-"""
+"""Fitting: how many sampled texts are values of a column type as they stand, read by the very casts of transform."""
 
 import re
 from collections import Counter
 from collections.abc import Iterable
-from decimal import Decimal
 
 from chalicelib.core.plan import Field
 from chalicelib.core.types import ColumnType
@@ -16,7 +11,6 @@ from chalicelib.engine.session import locked_session
 
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 _RANGES = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
-_OFFSET = re.compile(r":[0-9.]+ ?(Z|UTC|[-+][0-9:]+)")
 
 
 def fitting(values: Iterable[str], kind: ColumnType) -> int:
@@ -25,14 +19,13 @@ def fitting(values: Iterable[str], kind: ColumnType) -> int:
     seen = {value: _plainly(value, kind) for value in counted}
     asked = [value for value, told in seen.items() if told is None]
     cast_ones = _castable(asked, kind) if asked else set()
-    fits = (value for value, told in seen.items() if told or (value in cast_ones and _is_whole(value.strip(), kind)))
-    return sum(counted[value] for value in fits)
+    return sum(counted[value] for value, told in seen.items() if told or value in cast_ones)
 
 
 def _plainly(value: str, kind: ColumnType) -> bool | None:
     """Whether a text fits, where that is plain to see."""
     if kind.base in ("text", "character varying"):
-        return not kind.arguments or len(value) <= kind.arguments[0]
+        return True if not kind.arguments or len(value) <= kind.arguments[0] else None
     if kind.base in _RANGES and _WHOLE.fullmatch(value):
         return -_RANGES[kind.base] <= int(value) < _RANGES[kind.base]
     return None
@@ -43,15 +36,3 @@ def _castable(values: list[str], kind: ColumnType) -> set[str]:
     with locked_session() as connection:
         asked = f"SELECT v FROM (SELECT unnest(?::VARCHAR[]) AS v) WHERE ({read}) IS NOT NULL"
         return {str(row[0]) for row in connection.execute(asked, [values]).fetchall()}
-
-
-def _is_whole(value: str, kind: ColumnType) -> bool:
-    """Whether the cast reads all that is written."""
-    if kind.base == "date":
-        return ":" not in value
-    if kind.base in ("time without time zone", "timestamp without time zone"):
-        return _OFFSET.search(value) is None
-    if kind.base == "numeric" and kind.arguments:
-        exponent = Decimal(value).normalize().as_tuple().exponent
-        return isinstance(exponent, int) and exponent >= -kind.arguments[1]
-    return True

@@ -45,7 +45,9 @@ def test_a_text_that_does_not_fit_rejects_its_record_only(run, kind, text):
         ("bigint", "numeric(2,0)", [(1,)], [2, 3]),
         ("numeric(5,1)", "bigint", [(1,), (300,)], [2]),
         ("double precision", "integer", [(1,), (300,)], [2]),
-        ("numeric(5,1)", "numeric(5,0)", [(1,), (2,), (300,)], []),  # rounded, as the text 1.5 is
+        ("numeric(5,1)", "numeric(5,0)", [(1,), (300,)], [2]),
+        ("numeric(5,1)", "numeric(5,2)", [(1,), (Decimal("1.5"),), (300,)], []),
+        ("double precision", "numeric(3,0)", [(1,), (2,), (300,)], []),  # an approximation is rounded
         ("text", "double precision", [(1.0,), (1.5,), (300.0,)], []),
         ("bigint", {"type": "date", "format": "%j"}, [(date(1900, 1, 1),), (date(1900, 10, 27),)], [2]),
     ],
@@ -53,6 +55,17 @@ def test_a_text_that_does_not_fit_rejects_its_record_only(run, kind, text):
 def test_other_types_are_cast_too_and_a_fraction_is_no_whole_number(run, source, kind, values, rejected):
     ran = run(b"a\n1\n1.5\n300\n", {"a": source}, [{"cast": {"a": kind}}])
     assert (values, rejected) == (ran.values, list(ran.rejects))
+
+
+@pytest.mark.parametrize("target", [None, {"a": "date"}])
+@pytest.mark.parametrize("source", ["text", "timestamp"])
+def test_a_time_of_day_is_not_cut_off_but_by_the_persons_own_sql(run, source, target):
+    data = b"a\n2024-01-02 00:00:00\n2024-01-02 10:00:00\n"
+    step = {"cast": {"a": "date"}}
+    ran = run(data, {"a": source}, [step] if target is None else [], target=target)
+    assert ([(date(2024, 1, 2),)], {2: ["type:a"]}) == (ran.values, ran.rejects)
+    cut = run(data, {"a": source}, [{"derive": {"a": "cast(a as date)"}}], target=target)
+    assert ([(date(2024, 1, 2),)] * 2, {}) == (cut.values, cut.rejects)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,15 @@
 """The engine's verdict and value for a text are PostgreSQL's own, asked of a real server.
 
 Never is accepted what PostgreSQL refuses, and never with another value. What PostgreSQL takes and the engine does not
-stands in ``REFUSED``, with the reason.
+stands in ``REFUSED``, with the reason; what PostgreSQL cuts is in ``CUT``, and ``says_more`` tells it of any text.
 """
 
 import csv
 import io
 import json
+import re
 from datetime import date, datetime, time
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
@@ -27,7 +29,8 @@ INTEGERS = [
     "0b11", "0o17",
 ]  # fmt: skip
 NUMBERS = [
-    *INTEGERS, "1.235", "1.225", "-1.235", "0.005", "-0.005", "99999999.99", "99999999.994", "99999999.995",
+    *INTEGERS, "1.230", "1.2300000000", "1.2e-1", "1230e-3", "123.0e-2", "1.230e1", "1234e-3", ".0", ".50", "-0.10",
+    "5.0", "1.235", "1.225", "-1.235", "0.005", "-0.005", "99999999.99", "99999999.994", "99999999.995",
     "-99999999.995", "100000000", "1.", ".5", "-.5", "+.5", ".", "1e", "1e+2", "1e-2", "1e10", "1e-10", "1.5e3",
     "3.25e3",
     "9000.794e-5", "-01554700100105.11914652e+1", "1e400", "1e-400", "0e400", "1e7", "1e8", "1 e5", "1e 5", "1.2.3",
@@ -51,7 +54,9 @@ DATES = [
     "2024-01-05 ", " 2024-01-05", "0001-01-01", "0000-01-01", "-0001-01-01", "9999-12-31", "", "2024-13-01",
     "2024-00-10",
     "2024-01-00", "2024-01-32", "24-01-05", "99-01-05", "2024-01-05abc", "2024-01", "2024", "2024-W01-1", "+2024-01-05",
-    "2024-01-05T00:00:00", "2024-01-05 10:00:00", "2024-01-05T10:00:00Z", "2024-01-05 25:00:00", "2024-01-05T",
+    "2024-01-05T00:00:00", "2024-01-05 00:00", "2024-01-05 00:00:00.000", "2024-01-05 00:00:00Z", "2024-01-05 0:0:0+00",
+    "2024-01-05T00:00:00+00:00", "2024-01-05 00:00:00+02", "2024-01-05 00:00:01", "2024-01-05T00:01",
+    "2024-01-05 00:00:00.001", "2024-01-05 10:00:00", "2024-01-05T10:00:00Z", "2024-01-05 25:00:00", "2024-01-05T",
 ]  # fmt: skip
 ODD_DATES = [
     "10000-01-01", "2024-01-05 BC", "infinity", "-infinity", "epoch", "today", "now", "tomorrow", "yesterday",
@@ -172,6 +177,43 @@ REFUSED = {
     "jsonb": {**_JSON, "exponents have three digits at most": {"1e1000"}},
 }
 
+FRACTIONS = {
+    "1.5", "1.235", "1.225", "-1.235", "0.005", "-0.005", ".5", "-.5", "+.5", "1e-2", "1e-10", "9000.794e-5", "1e-400",
+    "1.230", "1.2300000000", "1.2e-1", "1230e-3", "123.0e-2", "1.230e1", "1234e-3", ".50", "-0.10",
+    "1.23456789012345678901234567890", "9.99995", "0.999994", "0.999995",
+}  # fmt: skip
+#: What PostgreSQL takes and cuts: each text says more than the type holds.
+CUT = {
+    "numeric(10,2)": {
+        "1.235", "1.225", "-1.235", "0.005", "-0.005", "99999999.994", "1e-10", "1e-400", "9000.794e-5", "1234e-3",
+        "1.23456789012345678901234567890", "-01554700100105.11914652e+1", "9.99995", "0.999994", "0.999995",
+    },
+    "numeric(3,0)": FRACTIONS,
+    "numeric(18,4)": {
+        "1e-10", "1e-400", "9000.794e-5", "1.23456789012345678901234567890", "-01554700100105.11914652e+1", "9.99995",
+        "0.999994", "0.999995",
+    },
+    "numeric(5,5)": {"1e-10", "1e-400", "9000.794e-5", "0.999994", "0.999995"},
+    "numeric(38,0)": {
+        *FRACTIONS, "99999999.99", "99999999.994", "99999999.995", "-99999999.995", "-01554700100105.11914652e+1",
+    },
+    "numeric(50,3)": {
+        "1e-10", "1e-400", "9000.794e-5", "1.23456789012345678901234567890", "-01554700100105.11914652e+1", "9.99995",
+        "0.999994", "0.999995", "9" * 47 + ".9994",
+    },
+    "date": {
+        "2024-01-05 10:00:00", "2024-01-05T10:00:00Z", "2024-01-05 00:00:00+02", "2024-01-05 00:00:01",
+        "2024-01-05T00:01", "2024-01-05 00:00:00.001",
+    },
+    "time": {"10:00:00Z", "10:00:00+02", "10:00:00+02:00"},
+    "timestamp": {
+        *(f"2024-01-05{between}10:00:00{offset}" for between in " T" for offset in OFFSETS if offset),
+        "2024-01-05T10:00:00.123456789Z", "2024-01-05 10:00:00.1234567+02", "0001-01-01 00:00:00-01",
+        "9999-12-31 23:59:59+01", "2024-01-05 00:00:00Z", "2024-01-05 0:0:0+00", "2024-01-05T00:00:00+00:00",
+        "2024-01-05 00:00:00+02",
+    },
+}  # fmt: skip
+
 _VERDICT = """
 CREATE FUNCTION pg_temp.verdict(x text, kind text, OUT value text, OUT error text) LANGUAGE plpgsql AS $$
 BEGIN
@@ -222,13 +264,40 @@ def shown(value):
 @pytest.mark.parametrize("kind", CASES)
 def test_a_text_means_what_postgresql_says(run, postgres, kind):
     texts = list(dict.fromkeys(CASES[kind]))
-    refused = set().union(*REFUSED.get(kind, {}).values())
+    refused = set().union(*REFUSED.get(kind, {}).values()) | CUT.get(kind, set())
     found, expected = engine_values(run, kind, texts), verdicts(postgres, kind, texts)
     meant = verdicts(postgres, kind, found)
     for text, engine, value, theirs in zip(texts, found, meant, expected, strict=True):
         allowed = {None} if theirs is not None and text in refused else {theirs}
         assert value in allowed, f"{text!r} as {kind}: {value!r}, PostgreSQL says {theirs!r}"
         assert (engine is None) == (value is None)
+
+
+@pytest.mark.parametrize("kind", CUT)
+def test_what_would_be_cut_is_all_that_is_refused_for_it(postgres, kind):
+    others = set().union(*REFUSED.get(kind, {}).values())
+    texts = [text for text in dict.fromkeys(CASES[kind]) if text not in others]
+    theirs = verdicts(postgres, kind, texts)
+    more = {
+        text for text, value in zip(texts, theirs, strict=True) if value is not None and says_more(text, value, kind)
+    }
+    listed = {text for text, value in zip(texts, theirs, strict=True) if value is not None} & CUT[kind]
+    assert listed == more
+
+
+def says_more(text, value, kind):
+    """Whether the text says more than the value that PostgreSQL reads in it."""
+    if kind.startswith("numeric("):
+        return Decimal(text.strip()) != Decimal(value)
+    if kind not in ("date", "time", "timestamp"):
+        return False
+    _, colon, clock = text.strip().partition(":")
+    offset = re.search("(Z| UTC|[-+].*)$", clock)
+    if kind != "date" or not colon:
+        return offset is not None
+    is_utc = offset is None or not re.search("[1-9]", offset.group())
+    moment = re.sub("(Z| UTC|[-+][^-T ]*)$", "", text.strip())[len("2024-01-05") :]
+    return not is_utc or re.search("[1-9]", moment) is not None
 
 
 def test_the_end_of_a_day_stays_24_00(run):  # Python has no such time, so the engine is asked for its own text of it
@@ -283,11 +352,15 @@ def test_any_text_means_what_postgresql_says(run, postgres, kind):
         wrong = [
             (text, mine, other)
             for text, mine, other in zip(texts, found, theirs, strict=True)
-            if mine != other and not (other is not None and _out_of_reach(other, kind))
+            if mine != _expected(text, other, kind) and not (other is not None and _out_of_reach(other, kind))
         ]
         assert wrong == []
 
     examined()
+
+
+def _expected(text, theirs, kind):
+    return None if theirs is not None and says_more(text, theirs, kind) else theirs
 
 
 USUAL_STAMPS = [

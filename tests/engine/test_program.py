@@ -158,12 +158,9 @@ def test_a_rule_of_severity_fail_counts_and_takes_the_record_out(run):
     [
         ({"a": "text"}, [], {"a": "bigint"}, ([1, 3], [2])),  # text is read as strictly as a field: 1.5 is no bigint
         ({"a": "text"}, [{"trim": "*"}], {"a": "numeric(3,1)"}, ([Decimal("1.0"), Decimal("1.5"), Decimal("3.0")], [])),
-        (
-            {"a": "numeric(10,2)"},
-            [],
-            {"a": "smallint"},
-            ([1, 2, 3], []),
-        ),  # rounded, as PostgreSQL assigns
+        ({"a": "numeric(10,2)"}, [], {"a": "smallint"}, ([1, 3], [2])),
+        ({"a": "numeric(10,2)"}, [], {"a": "numeric(10,0)"}, ([1, 3], [2])),
+        ({"a": "numeric(10,2)"}, [{"derive": {"a": "a * 1.0"}}], {"a": "smallint"}, ([1, 2, 3], [])),  # as it assigns
         ({"a": "numeric(10,2)"}, [{"derive": {"a": "a * 30000"}}], {"a": "smallint"}, ([30000], [2, 3])),
         ({"a": "numeric"}, [], {"a": "text"}, (["1", "1.5", "3"], [])),
         ({"a": "text"}, [{"derive": {"a": "a || '000'"}}], {"a": "varchar(4)"}, (["1000", "3000"], [2])),
