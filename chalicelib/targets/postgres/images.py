@@ -82,11 +82,11 @@ class Images:
     def _change(self, statement: str, **values: Any) -> tuple[TableHash, TableHash]:
         """Keep what ``statement`` returns as images; return their hash, and that of ``h``, which it returns besides."""
         images = self._images(self._columns)
-        names = [*_HEAD, *(quote(name) for name, _ in self._columns)]
+        names = [*_HEAD, *(quote(name) for name, _ in self._columns)]  # i.* is the row, i may be a column
         found = self._connection.one(
             f"WITH changed AS ({statement}), kept AS (INSERT INTO etl_target.{images} AS i ({', '.join(names)})"
             f" SELECT {', '.join(f'c{place}' for place, _ in enumerate(names))} FROM changed"
-            " RETURNING i._etl_hash AS h, pg_column_size(i) AS bytes) SELECT * FROM"
+            " RETURNING i._etl_hash AS h, pg_column_size(i.*) AS bytes) SELECT * FROM"
             f" (SELECT {SUMS}, coalesce(sum(bytes), 0) FROM kept) AS kept, (SELECT {SUMS} FROM changed) AS changed",
             **values,
         )

@@ -115,10 +115,12 @@ class _Staging:
 
     def _rejects(self) -> Iterator[tuple[int, int | None, list[int], str]]:
         """The rejected records in the run's order: batch, record number, breaches, values as JSON."""
-        values = ", ".join(f"s.{quote(column.name)}" for column in self._plan.columns)
+        values = ", ".join(
+            f"s.{quote(column.name)}" for column in self._plan.columns
+        )  # v.* is the row, v may be a column
         self._connection.run(
             "DECLARE etl_judged NO SCROLL CURSOR FOR"
-            f" SELECT s._etl_batch, s.{LINE}, j.ways, row_to_json(v)::text"
+            f" SELECT s._etl_batch, s.{LINE}, j.ways, row_to_json(v.*)::text"
             f" FROM (SELECT place, array_agg(breach ORDER BY breach) AS ways FROM {self._broke} GROUP BY place) AS j"
             f" JOIN {self.table} AS s ON s.ctid = j.place CROSS JOIN LATERAL (SELECT {values}) AS v"
             f" ORDER BY s._etl_batch, s.{LINE}, s.ctid"
