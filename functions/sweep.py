@@ -17,12 +17,12 @@ UNRECORDED = Failure(
 
 
 def handler(_event: Payload, _context: Any) -> dict[str, int]:
-    """Anything -> how many runs were resumed, closed, and started for objects that nobody announced."""
+    """Anything -> how many runs were resumed, closed, started for unannounced objects, and rid of their staging."""
     intake = cloud().intake()
     under_way = {run_id: intake.machine.resume(run_id) for run_id in cloud().queue.unfinished()}
     closed = sum(_is_closed(run_id) for run_id, is_alive in under_way.items() if not is_alive)
     resumed, started = sum(under_way.values()), intake.take(list(cloud().unseen()))
-    told = {"resumed": resumed, "closed": closed, "started": started}
+    told = {"resumed": resumed, "closed": closed, "started": started, "cleared": cloud().clear_staging()}
     logger.info("Swept", extra={"action": "swept", **told})
     return told
 

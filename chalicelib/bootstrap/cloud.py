@@ -145,6 +145,12 @@ class Cloud:
             return self.target(pipeline)
         return None
 
+    def clear_staging(self) -> int:
+        """Drop what ended runs left in the databases that the pipelines' connections lead to; return of how many."""
+        found = {applied.pipeline.target.connection: applied.pipeline for applied in self.pipelines.all()}
+        targets = [target for target in map(self.target_if_known, found.values()) if target is not None]
+        return sum(target.discard_ended(self.runs.ended) for target in targets)
+
     def end(self, run_id: str, caught: Failure | None, *, for_good: bool) -> Run:
         """Record how a run ended; ``caught`` is the failure that the state machine caught, if it did.
 

@@ -10,7 +10,7 @@ from chalicelib.core.errors import Refused
 from chalicelib.core.folder import run_prefix
 from chalicelib.core.pipeline import FileSource as FileSourceDocument
 from chalicelib.core.pipeline import Pipeline
-from chalicelib.core.run import Run
+from chalicelib.core.run import Run, Status
 from chalicelib.disk import DiskStore
 from chalicelib.engine.heap import keep_freed_blocks
 from chalicelib.engine.lookup import Fetched
@@ -76,7 +76,10 @@ def run_in_process(pipeline: Pipeline, places: Places, progress: Progress, ahead
             for orphan in log.close_orphans(clock.now()):
                 work.remove(run_prefix(orphan))
             journey = Journey(source, target, log, work, clock, progress)
-            return journey.run(pipeline, new_run_id(clock.now()))
+            run = journey.run(pipeline, new_run_id(clock.now()))
+            if run.status is not Status.FAILED:  # else the target may be away
+                target.discard_ended(log.ended)
+            return run
     finally:
         source.close()
         target.close()

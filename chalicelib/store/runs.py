@@ -1,7 +1,7 @@
 """Runs in the control plane: saved by the journey, read by people."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -74,6 +74,11 @@ class PostgresRuns:
                     connection.run(SQL["add_event"], run_id=run_id, action="run_failed", message=told)
                 closed.append(run_id)
         return closed
+
+    def ended(self, run_ids: Sequence[str]) -> list[str]:
+        """Those of the runs that have ended; of a run that is not known here nobody can say."""
+        with self._plane.connected() as connection:
+            return [row[0] for row in connection.run(SQL["ended"], run_ids=list(run_ids))]
 
     def save_rejects(self, run_id: str, rejects: Iterable[Reject]) -> int:
         """Store a run's rejects, replacing those of an earlier attempt."""

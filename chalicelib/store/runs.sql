@@ -69,6 +69,10 @@ SELECT pg_advisory_lock(hashtextextended(cast(:run_id AS text), 7303))
 -- name: mark_held
 UPDATE etl.runs SET in_process = true WHERE run_id = :run_id
 
+-- name: ended
+SELECT run_id::text FROM etl.runs
+WHERE run_id = ANY(cast(:run_ids AS uuid[])) AND status NOT IN ('queued', 'running')
+
 -- name: running_in_process
 SELECT run_id::text FROM etl.runs WHERE in_process AND status = 'running'
 

@@ -24,6 +24,7 @@ from chalicelib.bootstrap.cloud import cloud as wiring
 from chalicelib.core.errors import Fatal, Held, PlanStale
 from chalicelib.core.run import Trigger
 from chalicelib.folder import ROUNDS
+from chalicelib.postgres.connection import connected
 
 CONTEXT = SimpleNamespace(aws_request_id="1")
 pytestmark = pytest.mark.usefixtures("in_process")
@@ -204,6 +205,32 @@ def test_the_sweep_resumes_a_run_whose_execution_ended_without_recording_it_some
 def resumed_and_closed() -> tuple[int, int]:
     told = functions.sweep.handler({}, CONTEXT)
     return told["resumed"], told["closed"]
+
+
+def test_the_sweep_clears_away_what_an_ended_run_left_in_staging(cloud):
+    ended, other = queued(cloud, "leaves_staging", b"id\n1\n"), str(UUID(int=8))
+    wiring().target(wiring().pipeline_of(wiring().runs.find(ended))).prepare()
+    query(cloud.database, "UPDATE etl.runs SET status = 'failed' WHERE run_id = :run_id", run_id=ended)
+    tables = [f"etl_stage.r{run_id.replace('-', '')}" for run_id in (ended, other)]  # the other is not known here
+    with connected(cloud.database) as connection:
+        for table, run_id in zip(tables, (ended, other), strict=True):
+            connection.run(f"CREATE UNLOGGED TABLE {table} (id bigint)")
+            connection.run("INSERT INTO etl_stage.batches (run_id, batch) VALUES (:run_id, 1)", run_id=run_id)
+        try:
+            connection.run("BEGIN")
+            connection.run(f"SELECT FROM {tables[0]}")  # somebody is still at work with it
+            assert 0 == functions.sweep.handler({}, CONTEXT)["cleared"]
+            connection.run("ROLLBACK")
+            assert 1 == functions.sweep.handler({}, CONTEXT)["cleared"]
+            assert [[None, True]] == connection.run(
+                "SELECT to_regclass(:mine), to_regclass(:theirs) IS NOT NULL", mine=tables[0], theirs=tables[1]
+            )
+            assert [[other]] == connection.run(
+                "SELECT run_id::text FROM etl_stage.batches WHERE run_id IN (:ended, :other)", ended=ended, other=other
+            )
+        finally:
+            connection.run(f"DROP TABLE {tables[1]}")
+            connection.run("DELETE FROM etl_stage.batches WHERE run_id = :other", other=other)
 
 
 def test_a_run_that_cannot_be_closed_keeps_no_other_from_the_sweep(cloud, forgetful):

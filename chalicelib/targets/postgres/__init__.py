@@ -1,17 +1,18 @@
 """PostgreSQL as a target: the ledger, staging and the publishing transaction, beside the tables they describe."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import pg8000.exceptions
 import pyarrow as pa
 
+from chalicelib.core.errors import Fatal, Retriable
 from chalicelib.core.ledger import LedgerEntry, TableHash
 from chalicelib.core.lookup import Pinned
 from chalicelib.core.manifest import ObjectVersion
 from chalicelib.core.plan import Plan, TableShape
 from chalicelib.core.table import TableName
-from chalicelib.postgres.connection import Connection, Dsn
+from chalicelib.postgres.connection import Connection, Dsn, transaction
 from chalicelib.postgres.faults import translated
 from chalicelib.postgres.migrate import migrate
 from chalicelib.postgres.session import Session
@@ -68,8 +69,28 @@ class PostgresTarget:
 
     def discard(self, run_id: str) -> None:
         """Drop a run's staging table, if it has one."""
-        with translated("the schema etl_stage"):
-            drop_staging(self._session.connection(), run_id)
+        self._discard(run_id, self._lock_timeout_s)
+
+    def discard_ended(self, ended: Callable[[Sequence[str]], Sequence[str]]) -> int:
+        """Drop the staging of the runs that ``ended`` tells from others, and return of how many.
+
+        A run leaves some if its process was killed, or if the database was away, or still at work for it, when it
+        ended. What is not to be had at once is left for the next time.
+        """
+        cleared = 0
+        with suppress(Retriable, Fatal):
+            with translated("the schema etl_stage"):
+                staged = [str(row[0]) for row in self._session.connection().run(SQL["staged_runs"])]
+            for run_id in ended(staged) if staged else ():
+                with suppress(Retriable):
+                    self._discard(run_id, 0.001)
+                    cleared += 1
+        return cleared
+
+    def _discard(self, run_id: str, lock_timeout_s: float) -> None:
+        with translated("the schema etl_stage"), transaction(self._session.connection()) as connection:
+            connection.run(f"SET LOCAL lock_timeout = {max(1, round(lock_timeout_s * 1000))}")
+            drop_staging(connection, run_id)
 
     @contextmanager
     def publication(self, plan: Plan) -> Iterator[PostgresPublication]:

@@ -119,5 +119,10 @@ UPDATE etl_stage.batches SET row_count = :row_count WHERE run_id = :run_id AND b
 -- name: staged_batches
 SELECT batch, row_count FROM etl_stage.batches WHERE run_id = :run_id ORDER BY batch
 
+-- name: staged_runs
+-- The runs that have a staging table.
+SELECT cast(substr(c.relname, 2) AS uuid)::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = 'etl_stage' AND c.relkind = 'r' AND c.relname ~ '^r[0-9a-f]{32}$'
+
 -- name: forget_batches
 DELETE FROM etl_stage.batches WHERE run_id = :run_id
