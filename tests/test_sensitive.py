@@ -5,7 +5,7 @@ from making import Silent, pipeline, places
 
 from chalicelib.bootstrap.local import run_in_process, run_log
 from chalicelib.core.dialect import Dialect
-from chalicelib.core.pipeline.steps.sensitive import sensitive_fields
+from chalicelib.core.pipeline.steps.sensitive import hidden_columns, sensitive_fields
 from chalicelib.engine.records import veiled
 
 LENIENT = [{"check": "reject_ratio", "max": 1.0}]
@@ -38,6 +38,23 @@ LENIENT = [{"check": "reject_ratio", "max": 1.0}]
 def test_what_is_hidden_is_followed_to_its_field(steps, hidden):
     found = sensitive_fields(pipeline(transforms=steps).transforms, ["a", "b", "c"])
     assert (None if hidden is None else frozenset(hidden)) == found
+
+
+@pytest.mark.parametrize(
+    ("steps", "columns", "hidden"),
+    [
+        ([{"mask": {"b": "redact"}}, {"trim": "*"}], ["a,b", "a,b", "a,b"], ["b", "", ""]),
+        ([{"rename": {"b": "x"}}, {"mask": {"x": "clear"}}], ["a,b", "a,x", "a,x"], ["b", "x", ""]),
+        ([{"derive": {"d": "a"}}, {"mask": {"b": "clear"}}], ["a,b", "a,b,d", "a,b,d"], ["b", "b,d", ""]),
+        ([{"mask": {"b": "clear"}}, {"hash": {"columns": ["a"]}}], ["a,b", "a,b", "a,b"], ["a,b", "a", ""]),
+        ([{"mask": {"b": "redact"}}, {"mask": {"b": "clear"}}], ["a,b", "a,b", "a,b"], ["b", "b", ""]),
+        ([{"sql": "select 1 as c"}, {"mask": {"c": "redact"}}], ["a,b", "c", "c"], ["a,b", "c", ""]),
+    ],
+)
+def test_a_column_is_hidden_up_to_the_step_that_hides_it(steps, columns, hidden):
+    made = pipeline(transforms=steps).transforms
+    found = [hidden_columns(made, done, ["a", "b"], names.split(",")) for done, names in enumerate(columns)]
+    assert hidden == [",".join(sorted(each)) for each in found]
 
 
 @pytest.mark.parametrize(

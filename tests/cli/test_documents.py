@@ -228,3 +228,39 @@ def test_a_preview_looks_up_what_stands_in_the_database_and_a_check_needs_none(e
     assert ("read", "transforms[0].lookup") == (read["after"], looked["after"])
     assert [{"id": 1, "code": "FR", "name": "France"}] == [each["values"] for each in looked["records"]]
     assert [{"record": 2, "rejected": True, "reasons": ["code is not in public.names (code)"]}] == looked["out"]
+
+
+HIDING = """version: 1
+name: t
+source: {type: file, path: f.csv}
+columns: {id: bigint, card: text, n: int}
+transforms:
+  - rename: {card: no}
+  - derive: {m: n * 2}
+  - mask: {no: redact}
+target: {type: postgres, table: t}
+"""
+
+
+def test_a_preview_hides_what_the_document_hides_until_it_has_done_so(etlplus):
+    etlplus.file("t.yaml", HIDING.encode())
+    etlplus.file("f.csv", b"id,card,n\n1,SECRETX1,5\n2,,6\nx,SECRETX2,7\n")
+    told = etlplus.json("preview", "t.yaml")
+    assert [
+        [{"id": 1, "card": "***", "n": 5}, {"id": 2, "card": None, "n": 6}],
+        [{"id": 1, "no": "***", "n": 5}, {"id": 2, "no": None, "n": 6}],
+        [{"id": 1, "no": "***", "n": 5, "m": "***"}, {"id": 2, "no": None, "n": 6, "m": "***"}],
+        [{"id": 1, "no": "***", "n": 5, "m": 10}, {"id": 2, "no": None, "n": 6, "m": 12}],
+    ] == [[each["values"] for each in step["records"]] for step in told["steps"]]
+    assert [(3, ["id is no bigint"])] == [(each["record"], each["reasons"]) for each in told["steps"][0]["out"]]
+    assert "SECRET" not in etlplus("preview", "t.yaml").stdout
+
+
+def test_an_error_of_a_preview_hides_what_the_document_hides(etlplus):
+    step = "{sql: 'select id, card, sum(cast(card as int)) over () as s from input'}"
+    document = HIDING.partition("transforms")[0] + f"transforms: [{step}, {{mask: {{card: redact}}}}]\n"
+    etlplus.file("t.yaml", f"{document}target: {{type: postgres, table: t}}\n".encode())
+    etlplus.file("f.csv", b"id,card,n\n1,SECRETX1,5\n")
+    told = etlplus("preview", "t.yaml", code=5)
+    assert "transforms[0].sql: the query fails on these records: Conversion Error" in told.stderr
+    assert "SECRET" not in told.stdout + told.stderr

@@ -1,4 +1,4 @@
-"""Sensitive: which of the source's fields a document hides by ``mask`` or ``hash``, so that rejects hide them, too."""
+"""Sensitive: which fields of the source a document hides by ``mask`` or ``hash``; rejects and previews do, too."""
 
 from collections.abc import Mapping, Sequence
 
@@ -36,6 +36,23 @@ def sensitive_fields(steps: Sequence[Step], fields: Sequence[str]) -> frozenset[
                 return None
             found.add(source[name])
     return frozenset(found - {_ELSEWHERE})
+
+
+def hidden_columns(steps: Sequence[Step], done: int, fields: Sequence[str], columns: Sequence[str]) -> frozenset[str]:
+    """The columns, as they are after the first ``done`` steps, of which no value may be shown.
+
+    Those are what a later step hides and, until the last of them, what a step made of fields that nobody knows.
+    """
+    later = steps[done:]
+    if not any(map(hidden_by, later)):
+        return frozenset()
+    positions = sensitive_fields(later, columns)
+    if positions is None or sensitive_fields(steps, fields) is None:
+        return frozenset(columns)
+    source = {name: position for position, name in enumerate(fields)}
+    for step in steps[:done]:
+        source = _followed(source, step)
+    return frozenset({columns[position] for position in positions} | (set(columns) - source.keys()))
 
 
 def _followed(source: Mapping[str, int], step: Step) -> dict[str, int]:
