@@ -26,7 +26,7 @@ def keyed(target: Target, columns: Sequence[TargetColumn]) -> tuple[TargetColumn
     types = {column.name: column.type for column in columns}
     if not types:
         return ()
-    for place, name in _named(target):
+    for place, name in named_columns(target):
         if name not in types:
             raise InvalidPipeline(f"{place}: there is no column {quoted(name)}; {way_out(name, types)}")
         if types[name].base == "json":
@@ -43,7 +43,8 @@ def keyed(target: Target, columns: Sequence[TargetColumn]) -> tuple[TargetColumn
     return tuple(replace(column, required=column.required or column.name in required) for column in columns)
 
 
-def _named(target: Target) -> Iterator[tuple[str, str]]:
+def named_columns(target: Target) -> Iterator[tuple[str, str]]:
+    """The places and names of the columns that a target's keys, ``order_by`` and ``effective_at`` are."""
     yield from ((f"target.keys[{i}]", name) for i, name in enumerate(target.keys))
     for key in ("order_by", "effective_at"):
         if getattr(target, key) is not None:

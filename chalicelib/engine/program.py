@@ -104,7 +104,7 @@ def compile_program(
     relation = relation.reject([b for b in broken if b.reason.severity is not Severity.WARN])
     relation = _fit(relation, columns, parser)
     if pipeline.target.delete_when is not None:
-        relation = _deleting(pipeline.target.delete_when, relation, parser)
+        relation = deleting(pipeline.target.delete_when, relation, parser)
         columns = (*columns, TargetColumn(DELETED, ColumnType("boolean")))
     warn, causes = _warnings(relation, [b for b in broken if b.reason.severity is Severity.WARN])
     outputs = ", ".join([*(quoted(c.name) for c in columns), FATE, f"{warn} AS {WARN}", *relation.hidden])
@@ -122,8 +122,12 @@ def _filled(relation: Relation, missing_columns: Sequence[MissingColumn]) -> Rel
     return relation.select([*((column, quoted(column.name)) for column in relation.columns), *nulls])
 
 
-def _deleting(condition: str, relation: Relation, parser: SqlParser) -> Relation:
-    """Say of each record whether it takes its key's row away; one for which the condition fails is a reject."""
+def deleting(condition: str, relation: Relation, parser: SqlParser) -> Relation:
+    """Say of each record whether it takes its key's row away; one for which the condition fails is a reject.
+
+    Raises:
+        InvalidPipeline: with the place, if the condition does not compile.
+    """
     place = "target.delete_when"
     written = computed_expression(condition, relation, parser, place)
     check_condition(written, condition, relation, parser, place)

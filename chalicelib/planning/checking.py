@@ -1,4 +1,4 @@
-"""Checking: a pipeline's steps and rules compiled as far as its declared columns allow, without data or a database.
+"""Checking: steps, rules and target compiled as far as the declared columns allow, without data or a database.
 
 What is not declared may still be in the file: such a name is assumed to be a column of text, and what only its real
 type can decide is left to the first file; so it is with the columns of a table that a step looks up. A name that is
@@ -6,26 +6,29 @@ nearly a declared one is taken for a slip.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from chalicelib.core.document import parse_document
 from chalicelib.core.errors import InvalidPipeline
-from chalicelib.core.pipeline import CsvFormat, Expr, Filter, Lookup, Pipeline, Regex, Rule
+from chalicelib.core.pipeline import CsvFormat, Expr, Filter, Lookup, Pipeline, Regex, Rule, Target
 from chalicelib.core.plan import Field
 from chalicelib.core.types import ColumnType
+from chalicelib.core.writing import named_columns
 from chalicelib.engine.lookup import assumed
-from chalicelib.engine.program import compile_steps
+from chalicelib.engine.program import compile_steps, deleting
 from chalicelib.engine.session import parser
 from chalicelib.planning.columns import made, made_type_of
 from chalicelib.ports import SqlParser
 from chalicelib.relations.expression import expression
+from chalicelib.relations.names import known
 from chalicelib.relations.relation import Relation
 from chalicelib.rules import RECORD_RULES
 from chalicelib.rules.columns import check_rule
 from chalicelib.rules.values import valid_pattern
 
-_PLACE = re.compile(r"(?P<place>(?:transforms|rules)\[(?P<number>\d+)\][^:]*): (?P<told>.*)", re.DOTALL)
+_PLACE = re.compile(r"(?P<place>(?:(?:transforms|rules)\[(?P<number>\d+)\]|target\.)[^:]*): (?P<told>.*)", re.DOTALL)
 _UNKNOWN = re.compile(r'there is no column "(?P<name>.+?)" at this point; (?:did you mean "(?P<near>.+?)")?')
 #: What the engine says of types that do not go together; an assumed type proves nothing.
 _OF_TYPES = re.compile(
@@ -33,6 +36,8 @@ _OF_TYPES = re.compile(
     "|is varchar, no condition"
 )
 _NOTHING = Filter(filter="true")
+#: Something that is checked against the columns that the steps leave; None where nobody knows them.
+Part = Callable[[Relation | None], None]
 
 
 @dataclass(slots=True)
@@ -65,10 +70,10 @@ def check(pipeline: Pipeline, sql: SqlParser, *, guess: bool = True) -> Checked:
     """Compile what can be compiled; every mistake is found that does not only follow from another."""
     found = Checked(guess)
     relation = _steps(pipeline, found, sql)
-    for i, rule in enumerate(pipeline.rules):
+    for part in (*_rules(pipeline, sql), *_target(pipeline.target, sql)):
         while True:
             try:
-                _rule(rule, relation, sql, f"rules[{i}].{rule.check}")
+                part(relation)
                 break
             except InvalidPipeline as error:
                 if _take(str(error), pipeline, found) is None:
@@ -77,7 +82,31 @@ def check(pipeline: Pipeline, sql: SqlParser, *, guess: bool = True) -> Checked:
     return found
 
 
-def _rule(rule: Rule, relation: Relation | None, sql: SqlParser, place: str) -> None:
+def _rules(pipeline: Pipeline, sql: SqlParser) -> Iterator[Part]:
+    for i, rule in enumerate(pipeline.rules):
+        yield partial(_rule, rule, sql=sql, place=f"rules[{i}].{rule.check}")
+
+
+def _target(target: Target, sql: SqlParser) -> Iterator[Part]:
+    for place, name in named_columns(target):
+        yield partial(_named, name, place=place)
+    if target.delete_when is not None:
+        yield partial(_delete_when, target.delete_when, sql=sql)
+
+
+def _named(name: str, relation: Relation | None, *, place: str) -> None:
+    if relation is not None:
+        known([name], relation.names, place)
+
+
+def _delete_when(condition: str, relation: Relation | None, *, sql: SqlParser) -> None:
+    if relation is None:
+        expression(condition, sql, "target.delete_when")
+    else:
+        deleting(condition, relation, sql)
+
+
+def _rule(rule: Rule, relation: Relation | None, *, sql: SqlParser, place: str) -> None:
     """Check a rule against the columns that the steps leave; where nobody knows them, the form of what it says."""
     if relation is None:
         if isinstance(rule, Expr):

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from chalicelib.core.document import InvalidDocument, parse_pipeline
-from chalicelib.planning.checking import checked
+from chalicelib.engine.session import parser
+from chalicelib.planning.checking import check, checked
 
 DOCUMENT, *SEEDED = Path(__file__).with_name("mistakes.txt").read_text(encoding="utf-8").split("\n\n")
 
@@ -76,3 +77,40 @@ def test_each_mistake_of_steps_and_rules_is_told():
     )
     places = ["transforms[0].trim", "transforms[1].filter", "rules[0].sql", "rules[1].sql"]
     assert places == [each.partition(": ")[0] for each in told]
+
+
+TARGET = "write: merge, keys: [KEY], order_by: ORDER, delete_when: WHEN"
+
+
+@pytest.mark.parametrize(
+    ("key", "order", "when", "told"),
+    [
+        ("idd", "at", "gone", ['target.keys[0]: there is no column "idd" at this point']),
+        ("id", "att", "gone", ['target.order_by: there is no column "att" at this point']),
+        ("id", "at", "gonne", ['target.delete_when: there is no column "gonne" at this point']),
+        ("id", "at", "gone and", ["target.delete_when: syntax error at or near"]),
+        ("id", "at", "gone", []),
+        ("customer", "changed", "qty > 1", []),
+    ],
+)
+def test_the_columns_that_the_target_names_are_checked_as_those_of_rules(key, order, when, told):
+    target = TARGET.replace("KEY", key).replace("ORDER", order).replace("WHEN", f"'{when}'")
+    text = SMALL.replace("COLUMNS", "id: bigint, at: date, gone: boolean").replace("table: t}", f"table: t, {target}}}")
+    text = text.replace("STEPS", "").replace("RULES", "").replace("HEADER", "true")
+    try:
+        checked(text)
+        problems = []
+    except InvalidDocument as error:
+        problems = [f"{problem.pointer}: {problem.message}" for problem in error.problems]
+    assert len(told) == len(problems), problems
+    assert all(problem.startswith(each) for problem, each in zip(problems, told, strict=True)), problems
+
+
+def test_a_column_that_only_the_target_names_must_be_in_the_file():
+    text = SMALL.replace("table: t}", "table: t, write: merge, keys: [region]}")
+    for name, part in {"COLUMNS": "id: bigint", "STEPS": "", "RULES": "", "HEADER": "true"}.items():
+        text = text.replace(name, part)
+    with parser() as sql:
+        assert ["region"] == check(parse_pipeline(text), sql).assumed
+        gone = text.replace("transforms: []", "transforms: [sql: select id from input]")
+        assert ["region"] == [re.search('"(.*?)"', each)[1] for each in check(parse_pipeline(gone), sql).mistakes]
