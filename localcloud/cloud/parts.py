@@ -25,11 +25,15 @@ from localcloud.lambdas.function import Answer, Lambda
 from localcloud.lambdas.pool import LambdaPool
 from localcloud.lease import lease
 
-#: What every Lambda process has imported at birth: what is heavy and reads no settings.
+#: What every Lambda process has imported at birth: what is heavy and reads no settings while it is imported.
 PRELOAD = (
     "aws_lambda_powertools",
     "boto3",
     "chalice",
+    "chalicelib.api",
+    "chalicelib.bootstrap.cloud",
+    "chalicelib.stages.plan",
+    "chalicelib.stages.transform",
     "duckdb",
     "pg8000.native",
     "pgpq",

@@ -5,7 +5,9 @@ import os
 import signal
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 
+import pytest
 from clouds import PATIENCE_S, Cloud, cloud_on, url_of
 from making import query
 
@@ -55,35 +57,44 @@ def test_a_run_in_the_midst_of_which_the_cloud_was_killed_ends_after_the_next_st
         assert [[RECORDS, RECORDS]] == query(database, "SELECT count(*), count(DISTINCT id) FROM killed")
 
 
-def test_objects_outlive_a_restart_and_are_not_loaded_again(database, tmp_path):
-    with cloud_on(tmp_path, database) as cloud:
-        cloud.apply("stays")
+@pytest.fixture(scope="module")
+def restarted(server, admin, tmp_path_factory):
+    """A cloud that was stopped and started again, and the version of the object that it had loaded before."""
+    home, name = tmp_path_factory.mktemp("restarted"), f"restarted{os.getpid()}"
+    admin.run(f"CREATE DATABASE {name} TEMPLATE template0")
+    database = replace(Dsn.parse(server), database=name)
+    with cloud_on(home, database) as cloud:
+        for name in ("stays", "lost"):
+            cloud.apply(name)
         version = cloud.drop("stays/a.csv", b"id,name\n1,one\n")
         cloud.ended("stays")
-    with cloud_on(tmp_path, database) as cloud:
-        found = cloud.client("s3").get_object(Bucket="landing", Key="stays/a.csv")
-        assert (b"id,name\n1,one\n", version) == (found["Body"].read(), found["VersionId"])
-        assert ["succeeded"] == [run["status"] for run in cloud.ended("stays")]
-        cloud.drop("stays/b.csv", b"id,name\n2,two\n")
-        assert ["succeeded", "succeeded"] == [run["status"] for run in cloud.ended("stays", 2)]
-
-
-def test_an_object_whose_message_was_lost_is_found_by_the_sweep(database, tmp_path):
-    with cloud_on(tmp_path, database) as cloud:
-        cloud.apply("lost")
         cloud.client("events").disable_rule(Name="etlplus-intake")
         cloud.drop("lost/a.csv", b"id,name\n1,one\n")
-    with cloud_on(tmp_path, database) as cloud:
-        assert ["succeeded"] == [run["status"] for run in cloud.ended("lost")]
+    with cloud_on(home, database) as cloud:
+        yield cloud, version
 
 
-def test_a_message_that_nobody_understands_ends_in_the_dead_letter_queue(database, tmp_path):
-    with cloud_on(tmp_path, database) as cloud:
-        sqs = cloud.client("sqs")
-        url = sqs.get_queue_url(QueueName="etlplus-intake")["QueueUrl"]
-        sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"what": "ever"}))
-        dead = sqs.get_queue_url(QueueName="etlplus-intake-dead")["QueueUrl"]
-        until(lambda: sqs.receive_message(QueueUrl=dead).get("Messages"), "the message never got there")
+def test_objects_outlive_a_restart_and_are_not_loaded_again(restarted):
+    cloud, version = restarted
+    found = cloud.client("s3").get_object(Bucket="landing", Key="stays/a.csv")
+    assert (b"id,name\n1,one\n", version) == (found["Body"].read(), found["VersionId"])
+    assert ["succeeded"] == [run["status"] for run in cloud.ended("stays")]
+    cloud.drop("stays/b.csv", b"id,name\n2,two\n")
+    assert ["succeeded", "succeeded"] == [run["status"] for run in cloud.ended("stays", 2)]
+
+
+def test_an_object_whose_message_was_lost_is_found_by_the_sweep(restarted):
+    cloud, _ = restarted
+    assert ["succeeded"] == [run["status"] for run in cloud.ended("lost")]
+
+
+def test_a_message_that_nobody_understands_ends_in_the_dead_letter_queue(restarted):
+    cloud, _ = restarted
+    sqs = cloud.client("sqs")
+    url = sqs.get_queue_url(QueueName="etlplus-intake")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"what": "ever"}))
+    dead = sqs.get_queue_url(QueueName="etlplus-intake-dead")["QueueUrl"]
+    until(lambda: sqs.receive_message(QueueUrl=dead).get("Messages"), "the message never got there")
 
 
 def test_control_plane_and_target_may_be_two_databases(empty_database, new_database, tmp_path):
