@@ -1,5 +1,6 @@
 """The commands around a pipeline document: write one from a file, check it, look at what it does to records."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +28,8 @@ def init(
 
     made = draft(file, table, to)
     write(made, force=force)
-    told = f"{made.path} loads {file} into {made.pipeline.target.table}; etlplus load {file} --pipeline {made.path}"
+    command = shlex.join(["etlplus", "load", file, "--pipeline", str(made.path)])
+    told = f"{made.path} loads {file} into {made.pipeline.target.table}; {command}"
     facts = {"path": str(made.path), "name": made.pipeline.name, "table": str(made.pipeline.target.table)}
     emit({**facts, "confidence": made.reading.confidence, "columns": made.evidence()}, output, told)
 

@@ -1,5 +1,6 @@
 """The commands around plugins: begin one, see which are installed."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -25,9 +26,8 @@ def new(
     from cli.scaffold import write
 
     folder = write(name, into)
-    told = (
-        f"{folder} is a plugin; .venv/bin/python -m pip install -e {folder}, then .venv/bin/python -m pytest {folder}"
-    )
+    place = shlex.quote(str(folder))
+    told = f"{folder} is a plugin; .venv/bin/python -m pip install -e {place}, then .venv/bin/python -m pytest {place}"
     emit({"name": name, "folder": str(folder)}, output, told)
 
 

@@ -1,6 +1,7 @@
 """A drafted document runs unedited, a check tells each mistake with its place, a preview shows records step by step."""
 
 import json
+import shlex
 
 import pytest
 from making import query
@@ -66,6 +67,14 @@ def test_any_readable_file_gets_a_document_that_runs(name, content, etlplus):
     etlplus("check", told["path"])
     run = etlplus.json("load", name, "--pipeline", told["path"])
     assert ("succeeded", 0) == (run["status"], run["records_rejected"])
+
+
+def test_the_command_that_init_prints_can_be_pasted_into_a_shell(etlplus):
+    name = "it's long & ü (1).csv"
+    etlplus.file(name, b"a,b\n1,2\n")
+    told = etlplus("init", "--from", name, "--to", "my pipeline.yaml").stdout
+    _, _, command = told.rstrip("\n").partition("; ")
+    assert ["etlplus", "load", name, "--pipeline", "my pipeline.yaml"] == shlex.split(command)
 
 
 def test_a_document_that_is_there_is_overwritten_by_force_only(etlplus):
