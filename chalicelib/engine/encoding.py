@@ -2,7 +2,8 @@
 
 Without a byte order mark a text is UTF-8 as long as it looks like it. A few bytes that are none are what they are:
 broken records. Only where no character beyond ASCII is UTF-8, and the others read well as words and signs of
-windows-1252, is it that (or latin-1, where a byte is in use that windows-1252 has not).
+windows-1252, is it that (or latin-1, where a byte is in use that windows-1252 has not). A letter with none beside it
+is weak evidence, so that is half as sure; it is taken still, for no other reading keeps its record.
 """
 
 import codecs
@@ -27,6 +28,8 @@ _WELL_READ = re.compile(
     "(?<=[A-Za-zÀ-ÖØ-ïñ-öø-ýŠšŽžŒœŸ])[À-ÖØ-ïñ-öø-ýŠšŽžŒœŸ]|[À-ÖØ-ïñ-öø-ýŠšŽžŒœŸ](?=[A-Za-z])"
     "|[€‚„…†‡ˆ‰‹‘’“”•–—˜™›\xa0¡£¥§©ª«®°±²³´µ·º»¼½¾¿×]"
 )
+#: A letter that stands alone, as in a list of grades or initials.
+_LONE = re.compile("(?<![A-Za-z\x80-\uffff])[À-ÖØ-ïñ-öø-ýŠšŽžŒœŸ](?![A-Za-z\x80-\uffff])")
 _NOT_IN_WINDOWS_1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 _CUT = re.compile(rb"\A[\x80-\xbf]{1,3}")
 _SURE = 0.9
@@ -46,8 +49,8 @@ def detect(sample: Sample) -> tuple[str, float]:
     good, broken = (sum(counts) for counts in zip(*map(_utf_8_characters, parts), strict=True))
     if broken == 0:
         return UTF_8, 1.0
-    single, share = _single_byte(b"".join(parts)) if good == 0 else (UTF_8, 0.0)
-    return (single, share) if share >= _SURE else (UTF_8, good / (good + broken))
+    single = _single_byte(b"".join(parts)) if good == 0 else None
+    return single or (UTF_8, good / (good + broken))
 
 
 def suits(sample: Sample, encoding: str) -> bool:
@@ -102,8 +105,10 @@ def _utf_8_characters(part: bytes) -> tuple[int, int]:
     return len(re.findall("[^\0-\x7f]", text)) - broken, broken
 
 
-def _single_byte(data: bytes) -> tuple[str, float]:
+def _single_byte(data: bytes) -> tuple[str, float] | None:
+    """The encoding of one byte a character that a text reads well in, and how sure that is; None if it does not."""
     word = "latin-1" if _NOT_IN_WINDOWS_1252.search(data) else "windows-1252"
     text = data.decode(_CODECS[word][0])
     beyond = len(re.findall("[^\0-\x7f]", text))
-    return word, len(_WELL_READ.findall(text)) / beyond
+    well, lone = (len(pattern.findall(text)) for pattern in (_WELL_READ, _LONE))
+    return (word, (well + lone / 2) / beyond) if well + lone >= _SURE * beyond else None

@@ -29,6 +29,10 @@ LATIN = "id;name\n1;Zoë\n2;François\n"
         (LATIN.encode("latin-1") + b"3;\x81\n", "utf-8"),
         (LATIN.encode("latin-1") * 40 + b"3;\x81\n", "latin-1"),
         ("id,name\n1,東京\n".encode(), "utf-8"),
+        (b"id,name\n1,\xe4\n2,\xf6\n", "windows-1252"),
+        ("id,name\n1,ä\n".encode() + b"2,\xf6\n", "utf-8"),
+        ("id,name\n1,и\n2,Москва\n".encode("cp1251"), "utf-8"),
+        (b"id,name\n1,\xff\n", "utf-8"),
         (b"id,name\n1,\xff\xfe\n", "utf-8"),
         (b"id,name\n1,b\xffd\n", "utf-8"),
         ("id,name\n1,Zoë\n".encode() + b"2,Zo\xeb\n", "utf-8"),
@@ -44,6 +48,11 @@ def test_what_is_broken_lowers_the_confidence_and_what_is_marked_is_sure():
     assert ("utf-8", 0.5) == detect(Sample("é".encode() + b"\n\xff"))
     assert ("utf-8", 1.0) == detect(Sample(b"\xef\xbb\xbf\xff"))
     assert ("utf-8", 1.0) == detect(Sample("é".encode()))
+
+
+def test_a_letter_that_stands_alone_is_weak_evidence():
+    assert ("windows-1252", 0.5) == detect(Sample(b"id,name\n1,\xe4\n2,\xf6\n"))
+    assert ("windows-1252", 0.75) == detect(Sample(b"id,name\n1,\xe4\n2,Zo\xeb\n"))
 
 
 def test_parts_cut_within_a_character_are_no_sign_of_another_encoding():

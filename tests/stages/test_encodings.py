@@ -38,6 +38,12 @@ def test_a_pinned_encoding_is_taken_at_its_word(where, database, tmp_path):
     assert [["Ã©"]] == query(database, "SELECT name FROM t")
 
 
+def test_a_small_file_of_lone_letters_is_loaded(where, database, tmp_path):
+    (tmp_path / "f.csv").write_bytes(b"id,name\n1,\xe4\n2,\xf6\n")
+    assert (2, 0) == ((run := load(pipeline(tmp_path / "f.csv"), where)).counts.loaded, run.counts.rejected)
+    assert [["ä"], ["ö"]] == query(database, "SELECT name FROM t ORDER BY id")
+
+
 def test_bytes_that_the_encoding_has_not_reject_their_record(where, database, tmp_path):
     (tmp_path / "f.csv").write_bytes("id,name\n1,Zoë\n".encode("cp1252") + b"2,\x81\n")
     run = load(pipeline(tmp_path / "f.csv", format={"encoding": "windows-1252"}), where)
