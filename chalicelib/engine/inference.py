@@ -23,6 +23,8 @@ DELIMITERS = (",", ";", "\t", "|")
 COPY_NULL = "\\N"
 SAMPLE_RECORDS = 2_000
 _HEADER_RECORDS = 200
+#: The share of records of one width from which on a file is regular.
+_REGULAR = 0.9
 _BIGINT = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _NUMERIC = re.compile(r"[-+]?((0|[1-9][0-9]*)(\.[0-9]+)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
 _YEAR = re.compile(r"(1[5-9]|20|21)[0-9]{2}")
@@ -66,10 +68,10 @@ def explained_dialect(sample: Sample, pinned: CsvFormat) -> tuple[Dialect, dict[
 
 
 def decide_dialect(sample: Sample, pinned: CsvFormat) -> Dialect:
-    """Decide what the document leaves open: delimiter, header, and which field texts are NULL."""
-    quote = pinned.quote or '"'
+    """Decide what the document leaves open: delimiter, quote, header, and which field texts are NULL."""
     text = _text(sample.head)
-    delimiter = pinned.delimiter or max(DELIMITERS, key=lambda d: _regularity(text, Dialect(d, quote)))
+    quote = pinned.quote or _quote(text, pinned.delimiter)
+    delimiter = pinned.delimiter or _delimiter(text, quote)
     draft = Dialect(delimiter, quote)
     rows = head_records(sample, draft)
     nulls = pinned.nulls if pinned.nulls is not None else _nulls(rows)
@@ -151,6 +153,34 @@ def _temporal_kind(value: str) -> str | None:
     if not offset:
         return "timestamp"
     return "timestamptz" if _OFFSET.fullmatch(offset) else None
+
+
+def _delimiter(text: str, quote: str) -> str:
+    return max(DELIMITERS, key=lambda delimiter: _regularity(text, Dialect(delimiter, quote)))
+
+
+def _quote(text: str, delimiter: str | None) -> str:
+    """The single quote where a file is regular by it and half of its first records have fields in it; else ``"``."""
+    if '"' in text or text.count("'") < 2:
+        return '"'
+    found = delimiter or _delimiter(text, "'")
+    opened = re.compile(rf"(?:^|{re.escape(found)})'", re.MULTILINE)
+    lines = text.splitlines()[:_HEADER_RECORDS]
+    if 2 * sum(opened.search(line) is not None for line in lines) < len(lines):
+        return '"'
+    by_single, _ = _regularity(text, Dialect(found, "'"))
+    return "'" if by_single >= _REGULAR and _is_strict(text, found) else '"'
+
+
+def _is_strict(text: str, delimiter: str) -> bool:
+    """Whether every field that a single quote opens ends with one; the last may be cut."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar="'", strict=True)
+    try:
+        for _ in reader:
+            pass
+    except csv.Error as error:
+        return "unexpected end of data" in str(error)
+    return True
 
 
 def _regularity(text: str, dialect: Dialect) -> tuple[float, int]:

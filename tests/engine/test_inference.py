@@ -246,3 +246,19 @@ def test_each_decision_of_a_dialect_comes_with_how_sure_it_is():
     assert 0.75 == unsure["delimiter"]
     _, split = explained_dialect(Sample(b"a,2,c\n1,2,3\n3,4,5\n"), CsvFormat())
     assert 2 / 3 == split["header"]
+
+
+@pytest.mark.parametrize(
+    ("content", "quote"),
+    [
+        (b"'id','name'\n'1','a, b'\n'2','c'\n", "'"),
+        (b"id;name\n1;'a; b'\n2;'it''s'\n", "'"),
+        (b"id,name\n1,'tis\n2,o'clock\n", '"'),
+        (b"id,name\n1,'a' is a letter\n2,'b' is one, too\n", '"'),
+        (b"id,height\n1,6'\n2,5'\n", '"'),
+        (b"id,name\n1,\"a\"\n2,'b'\n3,'c'\n", '"'),
+        (b"id,name\n1,'a'\n2,b\n3,c\n4,d\n5,e\n", '"'),
+    ],
+)
+def test_a_single_quote_quotes_where_the_file_is_regular_by_it(content, quote):
+    assert quote == decided(content).quote
