@@ -90,3 +90,38 @@ def test_records_made_of_one_keep_its_object_and_number_and_need_no_others(cut):
     run, rows, _, (objects, lines) = cut(STEPS["split"], 3)
     assert (110, 3, 110) == (len(rows), objects, lines)
     prove_in(run.counts, cardinality=Cardinality(55, 110))
+
+
+@pytest.mark.parametrize("empty", ["a.csv", "c.csv"])
+@pytest.mark.parametrize("steps", [[], STEPS["sql"]])
+def test_an_object_without_a_byte_among_others_has_no_record(database, tmp_path, empty, steps):
+    for name in ("a.csv", "b.csv", "c.csv"):
+        (tmp_path / name).write_text("" if name == empty else "g,v\na,1\nb,2\n")
+    document = pipeline(tmp_path / "*.csv", columns={"g": "text", "v": "bigint"}, transforms=steps)
+    run = run_in_process(document, places(database, database, tmp_path), Silent())
+    assert ("succeeded", 4, 0) == (run.status, run.counts.read, run.counts.rejected), run.failure
+    with run_log(database) as log:
+        told = "; ".join(message for _, _, message in log.events(run.run_id))
+    assert f"{empty} is empty: no header and no record" in told
+
+
+def test_objects_without_a_byte_are_held_when_there_are_no_others(database, tmp_path):
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_bytes(b"")
+    run = run_in_process(pipeline(tmp_path / "*.csv"), places(database, database, tmp_path), Silent())
+    assert "a.csv is empty: it has no header and no record" in run.failure.message
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        ("v,g\n1,a\n", "b.csv has the columns in another order (v, g) than the first object (g, v); load it by itself"),
+        ("g,w\na,1\n", "b.csv has another header (g, w) than the first object (g, v); load it by itself"),
+    ],
+)
+def test_an_object_that_lies_otherwise_is_held_with_a_way_out(database, tmp_path, second, told):
+    (tmp_path / "a.csv").write_text("g,v\na,1\n")
+    (tmp_path / "b.csv").write_text(second)
+    run = run_in_process(pipeline(tmp_path / "*.csv"), places(database, database, tmp_path), Silent())
+    assert "held" == run.status
+    assert told in run.failure.message

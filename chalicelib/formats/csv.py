@@ -53,8 +53,7 @@ class CsvReader:
             )
         header = next(iter(head_records(as_utf_8(glimpse.sample(), dialect.encoding), dialect)), [])
         if dialect.header and tuple(name.strip() for name in header) != first.names:
-            names = ", ".join(first.names)
-            raise Held(f"{glimpse.uri} has another header ({', '.join(header)}) than the first object ({names})")
+            raise Held(_other_header(glimpse.uri, [name.strip() for name in header], first.names))
         return first
 
     def told(self, look: Look) -> str:
@@ -63,7 +62,8 @@ class CsvReader:
         shown = {"\t": "tab"}.get(dialect.delimiter, dialect.delimiter)
         header = "a header" if dialect.header else "no header"
         encoding = f"encoding {dialect.encoding} ({sure['encoding']:.0%})"
-        return f"{encoding}, delimiter {shown} ({sure['delimiter']:.0%}), {header} ({sure['header']:.0%})"
+        quote = "" if dialect.quote == '"' else f", quote {dialect.quote}"
+        return f"{encoding}, delimiter {shown} ({sure['delimiter']:.0%}){quote}, {header} ({sure['header']:.0%})"
 
     def tally(self, path: Path, layout: Layout[CsvFormat], lines: Lines | None) -> Tally:
         """Count the line ends outside quotes, unless that was done under the same assumptions."""
@@ -104,6 +104,15 @@ class CsvReader:
     def veil(self, raw: bytes, layout: Layout[CsvFormat], hidden: frozenset[int] | None) -> bytes:
         """The record with ``***`` in the hidden fields."""
         return veiled(raw, dialect_of(layout.format), len(layout.fields), hidden)
+
+
+def _other_header(uri: str, header: Sequence[str], first: Sequence[str]) -> str:
+    """What to say of an object whose fields lie otherwise than the first one's, for a run has one layout."""
+    listed, names = ", ".join(header), ", ".join(first)
+    way_out = "load it by itself: a run of its own finds the table's columns by name"
+    if sorted(header) == sorted(first):
+        return f"{uri} has the columns in another order ({listed}) than the first object ({names}); {way_out}"
+    return f"{uri} has another header ({listed}) than the first object ({names}); {way_out}"
 
 
 def dialect_of(format_: Format) -> Dialect:

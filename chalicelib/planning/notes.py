@@ -16,7 +16,8 @@ def notes(
 ) -> tuple[str, ...]:
     """The plan's notes, most important first."""
     table = str(pipeline.target.table)
-    found = [reading.told, *_drift(drift, pipeline), *_doubts(reading, pipeline)]
+    empty = (f"{uri} is empty: no header and no record" for uri in reading.empty)
+    found = [reading.told, *empty, *_drift(drift, pipeline), *_doubts(reading, pipeline)]
     if shape is None and columns:
         found.append(f"creates {table} ({', '.join(f'{c.name} {c.type}' for c in columns)})")
     if shape is None and not columns:

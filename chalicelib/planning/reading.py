@@ -23,7 +23,8 @@ class Reading:
 
     ``format`` has nothing left open, ``told`` says it to people, ``confidence`` is by what was decided. ``evidence`` is
     each field's, in their order, and ``records`` are those it stands on. ``typed`` is false when no record was there to
-    infer a type from. ``changed`` are the fields whose column in the table is of another type.
+    infer a type from. ``changed`` are the fields whose column in the table is of another type. ``empty`` are objects
+    without a byte.
     """
 
     format: Format
@@ -35,16 +36,20 @@ class Reading:
     typed: bool
     has_records: bool
     changed: tuple[TypeChange, ...] = ()
+    empty: tuple[str, ...] = ()
 
 
 def read(glimpses: Sequence[Glimpse], pipeline: Pipeline, shape: TableShape | None) -> Reading:
     """Decide how the objects that ``glimpses`` are of are read, by the first one and held against each other.
 
+    An object without a byte, among others, has no say: it has no record.
+
     Raises:
-        Held: if one is empty or of another form than the first, or if the fields are none that a table could have or
-            not what the pipeline declares.
+        Held: if all are empty, or one is of another form than the first, or if the fields are none that a table could
+            have or not what the pipeline declares.
     """
-    first, *others = glimpses
+    full = [glimpse for glimpse in glimpses if len(glimpses) == 1 or glimpse.sample().head]
+    first, *others = full or glimpses[:1]
     pinned = pipeline.source.format
     reader = reader_of(pinned or recognised(first.uri))
     look = reader.look(first, pinned)
@@ -66,6 +71,7 @@ def read(glimpses: Sequence[Glimpse], pipeline: Pipeline, shape: TableShape | No
         typed=all(look.has_records or table.known(name) for name in guessed),
         has_records=look.has_records,
         changed=tuple(table.changed),
+        empty=tuple(glimpse.uri for glimpse in glimpses if glimpse not in full),
     )
 
 
