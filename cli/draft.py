@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.core.document import parse_pipeline
-from chalicelib.core.errors import Refused
+from chalicelib.core.errors import Held, Refused
 from chalicelib.core.pipeline import Pipeline
+from chalicelib.core.words import quoted
 from chalicelib.engine.inference import Evidence
 from chalicelib.planning.reading import Reading, read
 from cli.load import pipeline_for
@@ -43,14 +44,33 @@ def draft(file: str, table: str | None, to: Path | None) -> Draft:
 
     Raises:
         NotFound: if there is no such file.
-        Held: if it is empty, or its header is none that a table could have.
+        Held: if it is empty, its header is none that a table could have, or none of its records fits that.
     """
     bare = pipeline_for(file, None, table, {})
     with glimpsed(file) as seen:
         reading = read([seen], bare, None)
+        _check_fits(seen.uri, reading)
     path = to or Path(f"{bare.name}.yaml")
     text = "\n".join(_lines(file, path, bare, reading)) + "\n"
     return Draft(path, text, parse_pipeline(text, name=path.name), reading)
+
+
+def _check_fits(uri: str, reading: Reading) -> None:
+    """See that a document drafted by these samples would load something.
+
+    Raises:
+        Held: if none of the sampled records has as many fields as the first line, or the names are no text.
+    """
+    names = [field.name for field in reading.fields]
+    if not all(" ".join(name.split()).isprintable() and "\ufffd" not in name for name in names):
+        told = f"{uri} does not look like text; if it is, write a document that names its encoding and delimiter"
+        raise Held(f"{told}. No pipeline was drafted")
+    if reading.has_records and not reading.records:
+        cause = f"{uri}: no sampled record has as many fields as its first line ({len(names)}: {quoted(names[0])})"
+        way_out = "remove what stands above the header, or write a document that names delimiter and quote"
+        if names[0].startswith("#"):
+            way_out = "a comment is no header: remove the lines above the header"
+        raise Held(f"{cause}; {way_out}. No pipeline was drafted, for it would reject every record")
 
 
 def write(made: Draft, *, force: bool) -> None:

@@ -57,6 +57,7 @@ def test_a_draft_says_what_its_guesses_stand_on(etlplus):
         ("odd.csv", 'a "b",c: #d,é\tf\n1,2,3\n'.encode()),
         ("tabs.tsv", b"a\tb\n1\t\\N\n"),
         ("bare.csv", b"1,2\n3,4\n"),
+        ("single.csv", b"'id','name'\n'1','a, b'\n'2','it''s'\n"),
         ("nothing.csv", b"a,b\n"),
         ("text.csv", b"a,b\n" + b"x: y,'#z\n" * 40 + b'"q""q",\\\n' * 40),
     ],
@@ -84,6 +85,22 @@ def test_a_document_that_is_there_is_overwritten_by_force_only(etlplus):
     assert b"mine" == (etlplus.folder / "orders.yaml").read_bytes()
     etlplus("init", "--from", "orders.csv", "--force")
     assert b"mine" != (etlplus.folder / "orders.yaml").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "way_out"),
+    [
+        (b"# hello\nid,name\n1,a\n", '(1: "# hello"); a comment is no header: remove the lines above the header'),
+        (b"Report of today\nid,name\n1,a\n", "; remove what stands above the header"),
+        (b"\x89PNG\r\n\x1a\nIHDR,\x01,\x02\r\n,,,\xff\r\n", "f.csv does not look like text"),
+    ],
+)
+def test_a_file_of_which_no_record_would_load_gets_no_document(content, way_out, etlplus):
+    etlplus.file("f.csv", content)
+    told = etlplus("init", "--from", "f.csv", code=5).stderr
+    assert way_out in told
+    assert "No pipeline was drafted" in told
+    assert not (etlplus.folder / "f.yaml").exists()
 
 
 def test_a_file_that_is_not_there_gets_no_document(etlplus):
