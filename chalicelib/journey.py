@@ -99,7 +99,7 @@ class Journey:
                     return published or failed
             except EtlError as error:
                 return Failed.of(error, self.stage, self.so_far)
-            except Exception as error:
+            except Exception as error:  # the boundary of a run in process: its status is told, whoever called it
                 logger.exception("Run %s met a defect", run_id, extra={"action": "run_broke"})
                 return Failed.of(error, self.stage, self.so_far)
         raise AssertionError

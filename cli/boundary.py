@@ -48,7 +48,7 @@ def _checked(command: Any, ctx: Any, path: Path) -> Any:
         return command(ctx)
     except (EtlError, typer.Exit, typer.Abort, TyperException, BrokenPipeError):
         raise
-    except Exception as error:
+    except Exception as error:  # the boundary of a command: what it did outside a run has no other
         if isinstance(error, OSError) and error.errno == ENOSPC:  # help goes to stdout without our ``emit``
             raise full(error, error.filename or "stdout or a file at work") from error
         logging.getLogger("cli").exception("A command met a defect", extra={"action": "command_broke"})

@@ -63,7 +63,7 @@ def boundary(stage: Stage, *needs: str) -> Callable[[Handler], Callable[[Payload
             try:
                 check(given, stage.value, {name: _EXAMPLE[name] for name in ("run_id", *needs)})
                 return handler(given)
-            except Exception as error:
+            except Exception as error:  # the boundary of a Lambda, a process of its own
                 failed = Failed.of(error, stage)
                 _log(error, failed)
                 _keep(given, failed)

@@ -1,4 +1,4 @@
-"""scd2: a history without holes or overlaps, whatever comes late, twice, or to take something away."""
+"""scd2: a history without holes or overlaps, whatever comes out of order, twice, or to take something away."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -57,7 +57,7 @@ def test_a_tie_with_the_table_corrects_the_version(table):
     assert [["u", "a"]] == table.run("SELECT _etl_op::text, name FROM etl_target.before_1")
 
 
-def test_a_late_record_finds_its_place(table):
+def test_a_record_out_of_order_finds_its_place(table):
     table.load(day((1, "a", 1), (1, "c", 9)), **SCD2)
     assert {"loaded": 1} == counted(table.load(day((1, "b", 5)), **SCD2))
     assert [[1, "a", 1, 5, False], [1, "b", 5, 9, False], [1, "c", 9, None, True]] == history(table)
@@ -80,7 +80,7 @@ def test_a_deletion_closes_and_a_later_record_opens_again(table):
     assert {"unchanged": 1} == counted(table.load(day((1, "gone", 4)), **GONE))
 
 
-def test_a_late_deletion_leaves_what_came_after_it(table):
+def test_a_deletion_out_of_order_leaves_what_came_after_it(table):
     table.load(day((1, "a", 1), (1, "b", 9)), **GONE)
     assert {"updated": 1, "removed": 1} == counted(table.load(day((1, "gone", 4)), **GONE))
     assert [[1, "a", 1, 4, False], [1, "b", 9, None, True]] == history(table)

@@ -5,7 +5,7 @@ where the next moment stands (``valid_to``), and the one without an end is curre
 moment more, at its ``effective_at``, or at the run's time:
 
 - it says what the history says at that time already: unchanged, no new version;
-- it stands between two moments, because it came late: its version ends at the next, the one before ends here;
+- it stands between two moments, because it came out of order: its version ends at the next, the one before ends here;
 - a version begins at that very time: the record corrects it, for the later word is the higher;
 - it takes its key away (``delete_when``): the version before it ends here; what came after it stays.
 
