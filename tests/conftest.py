@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from clouds import Cloud, cloud_on
+from folders import open_folder
 
 from chalicelib.aws.client import client
 from chalicelib.bootstrap.cloud import cloud as wiring
@@ -99,6 +100,13 @@ def database(new_database: Callable[..., str], admin: Connection, migrated: str)
 
 
 @pytest.fixture
+def memory_path() -> Iterator[Path]:
+    """A folder as ``tmp_path`` is, in memory where there is enough."""
+    with open_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
 def plane(database) -> Iterator[Plane]:
     """A control plane in the test's database."""
     opened = Plane(database)
@@ -107,13 +115,13 @@ def plane(database) -> Iterator[Plane]:
 
 
 @pytest.fixture(scope="session")
-def cloud(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+def cloud(server: str) -> Iterator[Cloud]:
     """The local cloud of this session, whose tests tell their pipelines apart by name."""
     name = f"cloud{os.getpid()}"
     with connected(Dsn.parse(server)) as connection:
         connection.run(f"CREATE DATABASE {name} TEMPLATE template0")
     database = Dsn.parse(server.rpartition("/")[0] + f"/{name}")
-    with cloud_on(tmp_path_factory.mktemp("cloud"), database) as running:
+    with open_folder() as home, cloud_on(home, database) as running:
         yield running
 
 

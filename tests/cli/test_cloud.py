@@ -51,9 +51,9 @@ def shared(cloud):
 
 
 @pytest.fixture
-def alone(tmp_path, database):
+def alone(memory_path, database):
     """Commands in a home where nothing runs."""
-    return Commands(tmp_path / "home", url_of(database))
+    return Commands(memory_path / "home", url_of(database))
 
 
 def test_apply_put_and_run_load_a_file_and_say_so(shared, tmp_path):
@@ -137,9 +137,9 @@ def test_a_cloud_that_finds_its_port_taken_says_so_in_what_it_tells(shared, clou
         (("--once", "--demo", "--detach"), "--detach leaves it running; give one of them"),
     ],
 )
-def test_options_of_up_that_contradict_each_other_are_refused(alone, tmp_path, arguments, told):
+def test_options_of_up_that_contradict_each_other_are_refused(alone, memory_path, arguments, told):
     assert told in " ".join(alone("up", *arguments, code=2).split())
-    assert not (tmp_path / "home").exists()
+    assert not (memory_path / "home").exists()
 
 
 def test_without_a_cloud_commands_say_what_starts_one(alone):
@@ -148,20 +148,20 @@ def test_without_a_cloud_commands_say_what_starts_one(alone):
         assert "`etlplus up` starts it" in alone(*arguments, code=7)
 
 
-def test_a_detached_cloud_stays_until_down(alone, tmp_path):
+def test_a_detached_cloud_stays_until_down(alone, memory_path):
     pid = alone.json("up", "--detach")["pid"]
-    assert pid == Address.read(tmp_path / "home").pid
+    assert pid == Address.read(memory_path / "home").pid
     alone("down")
-    assert Address.read(tmp_path / "home") is None
+    assert Address.read(memory_path / "home") is None
 
 
-def test_ctrl_c_stops_what_up_started(alone, tmp_path):
+def test_ctrl_c_stops_what_up_started(alone, memory_path):
     process = alone.start("up")
     assert process.stdout.readline() == "the local cloud is up\n"
-    pid = Address.read(tmp_path / "home").pid
+    pid = Address.read(memory_path / "home").pid
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=90)
-    assert Address.read(tmp_path / "home") is None
+    assert Address.read(memory_path / "home") is None
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
@@ -172,9 +172,9 @@ def test_the_token_is_nowhere_in_the_home(cloud):
     assert [] == found
 
 
-def test_an_address_that_a_killed_cloud_left_leads_to_no_process_of_a_stranger(alone, tmp_path):
+def test_an_address_that_a_killed_cloud_left_leads_to_no_process_of_a_stranger(alone, memory_path):
     stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    home = tmp_path / "home"
+    home = memory_path / "home"
     home.mkdir(mode=0o700)
     Address(stranger.pid, "http://127.0.0.1:8000", "http://127.0.0.1:4566").write(home)
     assert "stopped" == alone.json("status")["cloud"]

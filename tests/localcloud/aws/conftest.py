@@ -14,6 +14,7 @@ import boto3
 import psutil
 import pytest
 from botocore.config import Config
+from folders import open_folder
 
 SERVING = Path(__file__).with_name("serving.py")
 REGION, ROLE = "eu-west-1", "arn:aws:iam::123456789012:role/local"
@@ -88,19 +89,20 @@ class Cloud:
 
 
 @pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+def cloud() -> Iterator[Cloud]:
     """One server for all tests that do not restart it."""
-    found = Cloud(tmp_path_factory.mktemp("aws"))
-    found.start()
-    found.make_functions()
-    yield found
-    found.stop()
+    with open_folder() as folder:
+        found = Cloud(folder)
+        found.start()
+        found.make_functions()
+        yield found
+        found.stop()
 
 
 @pytest.fixture
-def own_cloud(tmp_path: Path) -> Iterator[Cloud]:
+def own_cloud(memory_path: Path) -> Iterator[Cloud]:
     """A server that the test may restart."""
-    found = Cloud(tmp_path / "s3")
+    found = Cloud(memory_path / "s3")
     found.start()
     yield found
     found.stop(kill=True)

@@ -12,8 +12,8 @@ PATIENCE_S = 1.0
 AWAY_S = 4
 
 
-def test_objects_that_arrive_while_the_database_is_away_are_published_once_when_it_is_back(database, tmp_path):
-    with door_to(database) as (address, door), cloud_on(tmp_path, address, patience_s=PATIENCE_S) as cloud:
+def test_objects_that_arrive_while_the_database_is_away_are_published_once_when_it_is_back(database, memory_path):
+    with door_to(database) as (address, door), cloud_on(memory_path, address, patience_s=PATIENCE_S) as cloud:
         cloud.apply("away")
         cloud.drop("away/0.csv", b"id,name\n0,n\n")
         cloud.ended("away")

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 from clouds import PATIENCE_S, Cloud, cloud_on, url_of
+from folders import open_folder
 from making import query
 
 from chalicelib.postgres.connection import Dsn
@@ -42,36 +43,37 @@ def actions(cloud, name: str) -> list[str]:
     return [event["action"] for run in runs for event in cloud.remote.run(run["run_id"])["events"]]
 
 
-def test_a_run_in_the_midst_of_which_the_cloud_was_killed_ends_after_the_next_start(database, tmp_path):
+def test_a_run_in_the_midst_of_which_the_cloud_was_killed_ends_after_the_next_start(database, memory_path):
     body = b"id,name\n" + b"".join(b"%d,name of %d\n" % (n, n) for n in range(RECORDS))
-    with to_be_killed(tmp_path, database) as cloud:
+    with to_be_killed(memory_path, database) as cloud:
         cloud.apply("killed")
         cloud.drop("killed/a.csv", body)
         until(lambda: "plan_made" in actions(cloud, "killed"), "the run was never planned")
         os.kill(cloud.pid, signal.SIGKILL)
         cloud.process.wait(PATIENCE_S)
     assert "succeeded" not in [row[0] for row in query(database, "SELECT status FROM etl.runs")]
-    with cloud_on(tmp_path, database) as cloud:
+    with cloud_on(memory_path, database) as cloud:
         (run,) = cloud.ended("killed")
         assert ("succeeded", RECORDS) == (run["status"], run["records_loaded"])
         assert [[RECORDS, RECORDS]] == query(database, "SELECT count(*), count(DISTINCT id) FROM killed")
 
 
 @pytest.fixture(scope="module")
-def restarted(server, admin, tmp_path_factory):
+def restarted(server, admin):
     """A cloud that was stopped and started again, and the version of the object that it had loaded before."""
-    home, name = tmp_path_factory.mktemp("restarted"), f"restarted{os.getpid()}"
+    name = f"restarted{os.getpid()}"
     admin.run(f"CREATE DATABASE {name} TEMPLATE template0")
     database = replace(Dsn.parse(server), database=name)
-    with cloud_on(home, database) as cloud:
-        for name in ("stays", "lost"):
-            cloud.apply(name)
-        version = cloud.drop("stays/a.csv", b"id,name\n1,one\n")
-        cloud.ended("stays")
-        cloud.client("events").disable_rule(Name="etlplus-intake")
-        cloud.drop("lost/a.csv", b"id,name\n1,one\n")
-    with cloud_on(home, database) as cloud:
-        yield cloud, version
+    with open_folder() as home:
+        with cloud_on(home, database) as cloud:
+            for name in ("stays", "lost"):
+                cloud.apply(name)
+            version = cloud.drop("stays/a.csv", b"id,name\n1,one\n")
+            cloud.ended("stays")
+            cloud.client("events").disable_rule(Name="etlplus-intake")
+            cloud.drop("lost/a.csv", b"id,name\n1,one\n")
+        with cloud_on(home, database) as cloud:
+            yield cloud, version
 
 
 def test_objects_outlive_a_restart_and_are_not_loaded_again(restarted):
@@ -97,9 +99,9 @@ def test_a_message_that_nobody_understands_ends_in_the_dead_letter_queue(restart
     until(lambda: sqs.receive_message(QueueUrl=dead).get("Messages"), "the message never got there")
 
 
-def test_control_plane_and_target_may_be_two_databases(empty_database, new_database, tmp_path):
+def test_control_plane_and_target_may_be_two_databases(empty_database, new_database, memory_path):
     database, target = empty_database, Dsn.parse(new_database())
-    with cloud_on(tmp_path, database, {"warehouse": url_of(target)}) as cloud:
+    with cloud_on(memory_path, database, {"warehouse": url_of(target)}) as cloud:
         cloud.apply("apart", more=", connection: warehouse")
         cloud.drop("apart/a.csv", b"id,name\n1,one\nx,two\n")
         (run,) = cloud.ended("apart")
