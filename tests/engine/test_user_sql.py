@@ -76,8 +76,8 @@ def test_a_mistake_in_a_rule_is_told_before_the_run(run, rule, place):
         "1) as x, (2", "1; drop table input", "1 /* ", "1) --", "(select 1)", "exists (select 1)", "a in (select 1)",
         "from input", "read_csv('/etc/passwd')", "read_text('/etc/passwd')", "glob('/*')", "getenv('HOME')", "*",
         "columns(*)", "_etl_fate", "t0", "f0", "row_number() over ()", "max(a) over ()", "count(*)", "unnest([1, 2])",
-        "generate_subscripts(a, 1)", "random()", "uuid()", "nextval('s')", "a AS c", "a c", "distinct a", "(1", "\n)", "?",
-        "$1", "$$", "a; -- x", "pg_read_file('/etc/passwd')", "lo_import('/etc/passwd')", "query('select 1')",
+        "generate_subscripts(a, 1)", "random()", "uuid()", "nextval('s')", "a AS c", "a c", "distinct a", "(1", "\n)",
+        "?", "$1", "$$", "a; -- x", "pg_read_file('/etc/passwd')", "lo_import('/etc/passwd')", "query('select 1')",
         "query_table('input')", "current_query()::int[999999999999]", "'", '"', "set('x')",
     ],
 )  # fmt: skip
