@@ -1,7 +1,7 @@
 """Breaches: rules on single records that need the whole run, or a table, as SQL over the run's staging table."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from chalicelib.core.pipeline import ForeignKey, Unique, rule_keys
 from chalicelib.core.plan import LINE, Plan
@@ -13,10 +13,14 @@ from chalicelib.targets.postgres.staging import staging_table, unstaged
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """One way to break a rule: ``places`` is SQL that finds the records (their ``ctid`` in staging) that do."""
+    """One way to break a rule: ``places`` is SQL that finds the records (their ``ctid`` in staging) that do.
+
+    ``values`` are bound in it, by their names.
+    """
 
     places: str
     reason: Reason
+    values: Mapping[str, object] = field(default_factory=dict)
 
 
 def breaches(plan: Plan, leaving: Sequence[int] = ()) -> tuple[Breach, ...]:
@@ -47,7 +51,9 @@ def _breaches(rule: Unique | ForeignKey, reason: Reason, plan: Plan, leaving: Se
             yield Breach(_repeated(keys, plan), _said(reason, f"{told} that of an earlier record of the run"))
             if _adds_rows(plan):
                 pairs = zip(keys, names, strict=True)
-                yield Breach(_there(pairs, plan, leaving), _said(reason, f"{told} in {plan.table} already"))
+                leaves = {"leaving": list(leaving), "pipeline": plan.pipeline.name} if leaving else {}
+                there = _there(pairs, plan, has_leaving=bool(leaving))
+                yield Breach(there, _said(reason, f"{told} in {plan.table} already"), leaves)
         case ForeignKey(columns=names, table=table):
             keys = [unstaged(columns[name]) for name in names]
             same = " AND ".join(f"o.{quote(o)} = {key}" for o, key in zip(rule.referenced, keys, strict=True))
@@ -66,11 +72,11 @@ def _repeated(keys: Sequence[str], plan: Plan) -> str:
     return f"SELECT place FROM ({ranked}) AS ranked WHERE n > 1"
 
 
-def _there(pairs: Iterator[tuple[str, str]], plan: Plan, leaving: Sequence[int]) -> str:
+def _there(pairs: Iterator[tuple[str, str]], plan: Plan, *, has_leaving: bool) -> str:
     same = " AND ".join(f"t.{quote(name)} = {key}" for key, name in pairs)
-    if leaving:
-        ours = f"SELECT number FROM etl_target.ledger WHERE pipeline = '{plan.pipeline.name}'"  # a name has no quote
-        leaves = f"t._etl_object IN ({', '.join(map(str, leaving))}) AND t._etl_run IN ({ours})"
+    if has_leaving:
+        ours = "SELECT number FROM etl_target.ledger WHERE pipeline = :pipeline"
+        leaves = f"t._etl_object = ANY(cast(:leaving AS int[])) AND t._etl_run IN ({ours})"
         same += f" AND ({leaves}) IS NOT TRUE"
     return _where([f"EXISTS (SELECT FROM {relation(plan.table)} AS t WHERE {same})"], plan)
 

@@ -66,7 +66,8 @@ class _Staging:
             return {}, 0, ()
         self._connection.run(f"CREATE UNLOGGED TABLE {self._broke} (place tid, breach integer)")
         for number, breach in enumerate(self._breaches):
-            self._connection.run(f"INSERT INTO {self._broke} SELECT place, {number} FROM ({breach.places}) AS found")
+            found = f"SELECT place, {number} FROM ({breach.places}) AS found"
+            self._connection.run(f"INSERT INTO {self._broke} {found}", **breach.values)
         broken = self._counted()
         self._pardon()
         told, late = self._tell(manifest, keep), self._take_out()
