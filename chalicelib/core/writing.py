@@ -68,8 +68,12 @@ def data_shape(target: Target, shape: TableShape) -> TableShape:
     return replace(shape, columns=tuple(column for column in shape.columns if column.name not in HISTORY))
 
 
-def history_columns() -> tuple[TargetColumn, ...]:
-    """The columns that scd2 adds to the tables that it makes."""
+def made_columns(target: Target, columns: Sequence[TargetColumn]) -> tuple[TargetColumn, ...]:
+    """The data columns of a table that a publish makes for the run's ``columns``: scd2 adds its own."""
+    return (*columns, *(_history_columns() if target.write == "scd2" else ()))
+
+
+def _history_columns() -> tuple[TargetColumn, ...]:
     return tuple(
         TargetColumn(name, ColumnType.parse(kind), required=name != "valid_to") for name, kind in HISTORY_TYPES.items()
     )

@@ -3,7 +3,7 @@
 from chalicelib.core.pipeline import HISTORY
 from chalicelib.core.plan import CatalogueColumn, Plan, Reference, TableShape
 from chalicelib.core.table import TableName
-from chalicelib.core.writing import history_columns
+from chalicelib.core.writing import made_columns
 from chalicelib.postgres.connection import Connection
 from chalicelib.postgres.identifiers import quote
 from chalicelib.postgres.statements import statements
@@ -42,7 +42,7 @@ def shape(connection: Connection, table: TableName) -> TableShape | None:
 def create_table(plan: Plan) -> list[str]:
     """The statements that create the plan's table, and its schema if that is missing; keys are its primary key."""
     target = plan.pipeline.target
-    made = [*plan.columns, *(history_columns() if target.write == "scd2" else ())]
+    made = made_columns(target, plan.columns)
     columns = [f"{quote(column.name)} {column.type}{' NOT NULL' if column.required else ''}" for column in made]
     if target.provenance:
         columns += [f"{name} {kind}" for name, kind in PROVENANCE]

@@ -17,7 +17,7 @@ from chalicelib.core.outcome import Judged
 from chalicelib.core.plan import LINE, Plan, TableShape
 from chalicelib.core.reject import Reject
 from chalicelib.core.types import ColumnType
-from chalicelib.core.writing import check_alone, history_columns
+from chalicelib.core.writing import check_alone, made_columns
 from chalicelib.postgres.connection import Connection
 from chalicelib.postgres.identifiers import quote
 from chalicelib.postgres.statements import statements
@@ -143,37 +143,46 @@ class PostgresPublication:
         return Change(Written(loaded=added.rows), added=added)
 
     def _open(self, plan: Plan) -> None:
-        """Take the table's lock, write the ledger row, claim the objects, prepare the table.
-
-        Another run's publish is waited for until this run's own time is up: what it did decides what is left to do.
-        """
-        limit_ms = max(plan.pipeline.limits.timeout_minutes * 60 - RESERVE_S, 1) * 1000
-        self._connection.run(f"SET LOCAL statement_timeout = {limit_ms}")
-        target = plan.pipeline.target  # who makes a table, changes it or its rows, or looks for keys, keeps others out
-        changes = target.keeps_order or evolves(plan)
-        alone = plan.create or changes or plan.judges_in_staging or not self._is_known(plan)
-        lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
-        self._connection.run(f"SELECT {lock}(hashtextextended(:name, 7302))", name=str(plan.table))
+        """Take the table's lock, write the ledger row, claim the objects, prepare the table."""
+        self._lock(plan)
         now = shape(self._connection, plan.table)
         if now is None:
             self._connection.run(SQL["forget_claims"], table_name=str(plan.table))
+        if not self._enter(plan):
+            return
+        self._claim(plan)
+        if self.duplicate_of is None:
+            self._connection.run(f"SET LOCAL lock_timeout = {round(self._lock_timeout_s * 1000)}")
+            self._prepare_table(plan, now)
+
+    def _lock(self, plan: Plan) -> None:
+        """Wait for other runs' publishes until this run's own time is up: what they did decides what is left to do.
+
+        Who makes a table, changes it or its rows, or looks for keys, keeps others out.
+        """
+        limit_ms = max(plan.pipeline.limits.timeout_minutes * 60 - RESERVE_S, 1) * 1000
+        self._connection.run(f"SET LOCAL statement_timeout = {limit_ms}")
+        changes = plan.pipeline.target.keeps_order or evolves(plan)
+        alone = plan.create or changes or plan.judges_in_staging or not self._is_known(plan)
+        lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
+        self._connection.run(f"SELECT {lock}(hashtextextended(:name, 7302))", name=str(plan.table))
+
+    def _enter(self, plan: Plan) -> bool:
+        """Write the ledger row; false if the run has one, so that it is ``done``."""
         found = self._connection.one(
             SQL["add_entry"],
             run_id=plan.run_id,
             pipeline=plan.pipeline.name,
             digest=plan.pipeline.digest(),
             table_name=str(plan.table),
-            write_mode=target.write,
+            write_mode=plan.pipeline.target.write,
         )
         if found is None:
             row = self._connection.one(SQL["entry_of_run"], run_id=plan.run_id)
             self.done = entry(row or [])
-            return
+            return False
         self._number = int(found[0])
-        self._claim(plan)
-        if self.duplicate_of is None:
-            self._connection.run(f"SET LOCAL lock_timeout = {round(self._lock_timeout_s * 1000)}")
-            self._prepare_table(plan, now)
+        return True
 
     def _is_known(self, plan: Plan) -> bool:
         if self._connection.one("SELECT to_regclass(:name)", name=relation(plan.table)) == [None]:
@@ -224,7 +233,7 @@ class PostgresPublication:
         for statement in create_table(plan):
             self._connection.run(statement)
         self._created = True
-        made = [*plan.columns, *(history_columns() if plan.pipeline.target.write == "scd2" else ())]
+        made = made_columns(plan.pipeline.target, plan.columns)
         self._hashed = [(column.name, str(column.type)) for column in made]
 
     def _locked_hash(self, plan: Plan) -> tuple[TableHash, int]:
@@ -253,7 +262,7 @@ class PostgresPublication:
 
 def _is_as_planned(plan: Plan, now: TableShape) -> bool:
     """Whether a table that another run created meanwhile is the very one that the plan would have created."""
-    made = [*plan.columns, *(history_columns() if plan.pipeline.target.write == "scd2" else ())]
+    made = made_columns(plan.pipeline.target, plan.columns)
     planned = [(column.name, column.type, column.required) for column in made]
     try:
         found = [(column.name, ColumnType.parse(column.type), column.required) for column in now.columns]

@@ -8,7 +8,7 @@ from chalicelib.core.counts import Written
 from chalicelib.core.errors import Held
 from chalicelib.postgres.identifiers import quote
 from chalicelib.targets.postgres.modes.highest import keep_highest
-from chalicelib.targets.postgres.modes.writing import Change, Writing, comparable
+from chalicelib.targets.postgres.modes.writing import Change, Op, Writing, comparable
 from chalicelib.targets.postgres.staging import unstaged
 
 
@@ -24,21 +24,21 @@ def merge(writing: Writing) -> Change:
     records, deduplicated = keep_highest(writing, keys)
     _decide(writing, records)
     count = writing.decided()
-    updated, deleted, loaded = (count.get(op, 0) for op in "udi")
+    updated, deleted, loaded = count[Op.UPDATE], count[Op.DELETE], count[Op.INSERT]
     staged = writing.staged(by=f"{writing.decisions} AS d")
     taken = writing.delete(deleted)
-    replaced, added = writing.update(writing.values, staged, "u", updated)
+    replaced, added = writing.update(writing.values, staged, Op.UPDATE, updated)
     if loaded:
-        new = writing.insert(f"{staged} WHERE d.op = 'i'")
+        new = writing.insert(f"{staged} WHERE d.op = '{Op.INSERT}'")
         writing.prove("inserted", loaded, new.rows)
         added += new
     writing.connection.run(f"DROP TABLE {writing.decisions}")
-    written = Written(loaded, updated + deleted, count.get("n", 0), deduplicated, removed=deleted)
+    written = Written(loaded, updated + deleted, count[Op.NOTHING], deduplicated, removed=deleted)
     return Change(written, added=added, taken=taken + replaced)
 
 
 def _decide(writing: Writing, records: int) -> None:
-    """Join the staged ``records`` with the table: ``i`` insert, ``u`` update, ``d`` delete, ``n`` nothing."""
+    """Join the staged ``records`` with the table, and say what is to be done with each (``Op``)."""
     keys = writing.plan.pipeline.target.keys
     same = " AND ".join(f"t.{quote(name)} = {unstaged(writing.column(name))}" for name in keys)
     others = [column for column in writing.plan.columns if column.name not in keys]
@@ -48,8 +48,10 @@ def _decide(writing: Writing, records: int) -> None:
     writing.connection.run(
         f"CREATE UNLOGGED TABLE {writing.decisions} AS"
         " SELECT s.ctid AS staged, t.ctid AS place, t.tableoid AS relation,"
-        f" cast(CASE WHEN t.ctid IS NULL AND {writing.gone} THEN 'n' WHEN t.ctid IS NULL THEN 'i'"
-        f" WHEN {writing.gone} THEN 'd' WHEN {changed} THEN 'u' ELSE 'n' END AS \"char\") AS op"
+        f" cast(CASE WHEN t.ctid IS NULL AND {writing.gone} THEN '{Op.NOTHING}'"
+        f" WHEN t.ctid IS NULL THEN '{Op.INSERT}'"
+        f" WHEN {writing.gone} THEN '{Op.DELETE}' WHEN {changed} THEN '{Op.UPDATE}' ELSE '{Op.NOTHING}' END"
+        ' AS "char") AS op'
         f" FROM {writing.staging} AS s LEFT JOIN {writing.table} AS t ON {same}"
     )
     if int(writing.connection.row_count) != records:

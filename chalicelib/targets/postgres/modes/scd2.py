@@ -15,7 +15,7 @@ Columns that the data lacks begin each version with their default.
 from chalicelib.core.counts import Written
 from chalicelib.postgres.identifiers import quote
 from chalicelib.targets.postgres.modes.highest import keep_highest
-from chalicelib.targets.postgres.modes.writing import Change, Writing, comparable
+from chalicelib.targets.postgres.modes.writing import Change, Op, Writing, comparable
 from chalicelib.targets.postgres.staging import unstaged
 
 #: What a decision says of a version's time.
@@ -33,15 +33,15 @@ def scd2(writing: Writing) -> Change:
     _, deduplicated = keep_highest(writing, [*keys, _effective(writing)])
     _decide(writing)
     count = writing.decided()
-    closed, corrected, deleted, loaded, gone = (count.get(op, 0) for op in "cudig")
+    loaded, corrected, deleted, gone = count[Op.INSERT], count[Op.UPDATE], count[Op.DELETE], count[Op.GONE]
     staged = writing.staged(by=f"{writing.decisions} AS d")
     taken = writing.delete(deleted)
-    before, after = writing.update(_TIMES, f"{writing.decisions} AS d", "c", closed)
-    wrong, right = writing.update([*writing.values, *_TIMES], staged, "u", corrected)
-    new = writing.insert(f"{staged} WHERE d.op = 'i'", [("valid_from", "d.valid_from"), *_TIMES])
+    before, after = writing.update(_TIMES, f"{writing.decisions} AS d", Op.CLOSE, count[Op.CLOSE])
+    wrong, right = writing.update([*writing.values, *_TIMES], staged, Op.UPDATE, corrected)
+    new = writing.insert(f"{staged} WHERE d.op = '{Op.INSERT}'", [("valid_from", "d.valid_from"), *_TIMES])
     writing.prove("inserted", loaded, new.rows)
     writing.connection.run(f"DROP TABLE {writing.decisions}")
-    written = Written(loaded, corrected + deleted + gone, count.get("n", 0), deduplicated, removed=deleted + gone)
+    written = Written(loaded, corrected + deleted + gone, count[Op.NOTHING], deduplicated, removed=deleted + gone)
     return Change(written, added=after + right + new, taken=taken + before + wrong)
 
 
@@ -52,17 +52,14 @@ def _effective(writing: Writing) -> str:
 
 
 def _decide(writing: Writing) -> None:
-    """Draw the line of moments of each key of the data, and say what is to be done for it.
-
-    ``i`` a new version, ``u`` a version corrected, ``d`` a version taken away, ``c`` a version that ends elsewhere now,
-    ``g`` a key that is gone from here on, ``n`` nothing.
-    """
+    """Draw the line of moments of each key of the data, and say what is to be done for it (``Op``)."""
     target = writing.plan.pipeline.target
     names = [f"k{place}" for place, _ in enumerate(target.keys)]
     others = [c for c in writing.plan.columns if c.name not in (*target.keys, target.effective_at)]
     stored = [f"t.{quote(name)}" for name in target.keys]
     writing.connection.run(
         _DECISIONS.format(
+            **{op.name: f"'{op}'" for op in Op},
             decisions=writing.decisions,
             table=writing.table,
             staging=writing.staging,
@@ -121,12 +118,12 @@ WITH incoming AS MATERIALIZED (
 ), decided AS (
     SELECT staged, place, relation, at, ends, CASE
         WHEN staged IS NULL AND place IS NULL THEN NULL
-        WHEN staged IS NOT NULL AND gone THEN CASE WHEN place IS NULL THEN 'g' ELSE 'd' END
-        WHEN staged IS NOT NULL THEN CASE WHEN place IS NULL THEN 'i' ELSE 'u' END
-        WHEN until IS DISTINCT FROM ends OR is_current IS DISTINCT FROM (ends IS NULL) THEN 'c' END AS op
+        WHEN staged IS NOT NULL AND gone THEN CASE WHEN place IS NULL THEN {GONE} ELSE {DELETE} END
+        WHEN staged IS NOT NULL THEN CASE WHEN place IS NULL THEN {INSERT} ELSE {UPDATE} END
+        WHEN until IS DISTINCT FROM ends OR is_current IS DISTINCT FROM (ends IS NULL) THEN {CLOSE} END AS op
     FROM ends
-    UNION ALL SELECT staged, NULL, NULL, NULL, NULL, 'n' FROM judged WHERE idle
-    UNION ALL SELECT staged, NULL, NULL, NULL, NULL, 'n' FROM met WHERE same
+    UNION ALL SELECT staged, NULL, NULL, NULL, NULL, {NOTHING} FROM judged WHERE idle
+    UNION ALL SELECT staged, NULL, NULL, NULL, NULL, {NOTHING} FROM met WHERE same
 )
 SELECT staged, place, relation, at AS valid_from, ends AS valid_to, op::"char" AS op FROM decided WHERE op IS NOT NULL
 """

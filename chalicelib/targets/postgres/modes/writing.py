@@ -1,7 +1,9 @@
 """Writing: what the modes share. The records in staging, the table, and the statements between the two."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from chalicelib.core.counts import Written
 from chalicelib.core.errors import BrokenLaw
@@ -18,6 +20,17 @@ from chalicelib.targets.postgres.table_hash import row_hash, summed
 WORK_MEMORY = "64MB"
 #: A small sample tells how many keys there are. What a decision hands on is narrow, so workers may share the join.
 _FOR_DECISIONS = ("default_statistics_target = 5", "parallel_tuple_cost = 0.01")
+
+
+class Op(StrEnum):
+    """What is decided for a record, as it stands in the column ``op`` of the decisions."""
+
+    INSERT = "i"  #: a new row, or version
+    UPDATE = "u"  #: its row changes, or the version that it corrects
+    DELETE = "d"  #: its row goes, or the version that began at its very time
+    CLOSE = "c"  #: the version ends elsewhere now
+    GONE = "g"  #: its key has no version from here on
+    NOTHING = "n"  #: all is as it says
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +136,7 @@ class Writing:
         )
 
     def update(
-        self, columns: Sequence[tuple[str, str]], source: str, op: str, decided: int
+        self, columns: Sequence[tuple[str, str]], source: str, op: Op, decided: int
     ) -> tuple[TableHash, TableHash]:
         """Set ``columns`` in the rows that are decided to be ``op``; return their hash before and after.
 
@@ -143,24 +156,24 @@ class Writing:
         return taken, added
 
     def delete(self, decided: int) -> TableHash:
-        """Delete the rows that are decided to be ``d``; return their hash.
+        """Delete the rows that are decided to go; return their hash.
 
         Raises:
             BrokenLaw: if these are not as many rows as were decided.
         """
         if not decided:
             return NO_ROWS
-        chosen = f"{DECIDED} AND d.op = 'd'"
+        chosen = f"{DECIDED} AND d.op = '{Op.DELETE}'"
         taken = self.images.keep(f"{self.table} AS t, {self.decisions} AS d WHERE {chosen}", "d")
         self.prove("kept", decided, taken.rows)
         self.connection.run(f"DELETE FROM {self.table} AS t USING {self.decisions} AS d WHERE {chosen}")
         self.prove("deleted", decided, int(self.connection.row_count))
         return taken
 
-    def decided(self) -> dict[str, int]:
-        """How many decisions there are of each kind."""
+    def decided(self) -> Counter[str]:
+        """How many decisions there are of each ``Op``."""
         found = self.connection.run(f"SELECT op::text, count(*) FROM {self.decisions} GROUP BY op")
-        return {op: int(count) for op, count in found}
+        return Counter({op: int(count) for op, count in found})
 
     def prove(self, what: str, decided: int, done: int) -> None:
         """A statement must have done what was decided.
