@@ -74,7 +74,7 @@ TYPES = {
     "text": "ä", "smallint": "-5", "integer": "7", "bigint": "9223372036854775807", "real": "0.5",
     "double precision": "1.25", "boolean": "true", "date": "2024-02-29", "time": "12:34:56.789",
     "numeric(12,2)": "3.10",
-    "timestamp": "2024-02-29 12:34:56.000001", "timestamptz": "2024-02-29 12:34:56+02:00", "numeric(38,10)": "0.5",
+    "timestamp": "2024-02-29 12:34:56.000001", "timestamptz": "2024-02-29 12:34:56+02:00", "numeric(38,9)": "0.5",
 }  # fmt: skip
 
 
