@@ -14,7 +14,6 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from chalicelib.core.codec import from_json, to_json
 from chalicelib.core.errors import InvalidPipeline, Refused
@@ -102,6 +101,8 @@ class _Pinning:
 
     def _copy(self, raw: Path) -> None:
         """Write the rows as they come, all as text."""
+        import pyarrow.parquet as pq
+
         keys, columns = self._pinned.keys, self._pinned.columns
         names = [*(f"k{i}" for i in range(len(keys))), *(f"v{i}" for i in range(len(columns)))]
         schema = pa.schema([(name, pa.string()) for name in names])
@@ -143,6 +144,8 @@ class _Pinning:
 
 def _different(connection: duckdb.DuckDBPyConnection, raw: Path) -> tuple[int, bytes]:
     """How many different rows there are, and all of them in order, as Parquet."""
+    import pyarrow.parquet as pq
+
     reader = connection.sql(f"SELECT DISTINCT * FROM read_parquet({text_literal(str(raw))}) ORDER BY ALL")
     rows, into = 0, BytesIO()
     batches: Iterator[pa.RecordBatch] = reader.to_arrow_reader(BATCH_RECORDS)

@@ -17,8 +17,6 @@ __all__ = ["READERS", "Glimpse", "Layout", "Look", "Reader", "encoding_of", "rea
 READERS: Mapping[type[Format], Reader[Any]] = {CsvFormat: CsvReader(), JsonlFormat: JsonlReader()}
 #: The formats by the endings of names; what ends otherwise is delimited text.
 _ENDINGS: Mapping[str, type[Format]] = {".jsonl": JsonlFormat, ".ndjson": JsonlFormat}
-#: The endings of compressed objects, which say nothing of what is in them.
-_PACKED = (".gz", ".bz2", ".zst", ".zip")
 
 
 def reader_of(format_: Format | type[Format]) -> Reader[Any]:
@@ -32,7 +30,5 @@ def recognised(name: str) -> type[Format]:
     >>> recognised("s3://landing/events.ndjson.gz").__name__
     'JsonlFormat'
     """
-    low = name.lower()
-    for packed in _PACKED:
-        low = low.removesuffix(packed)
+    low = name.lower().removesuffix(".gz")
     return next((format_ for ending, format_ in _ENDINGS.items() if low.endswith(ending)), CsvFormat)

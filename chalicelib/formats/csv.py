@@ -10,17 +10,17 @@ from chalicelib.core.manifest import Batch
 from chalicelib.core.pipeline import CsvFormat, Format
 from chalicelib.core.plan import Sample
 from chalicelib.core.tally import Lines, Tally
-from chalicelib.engine.encoding import as_utf_8, detect, suits
+from chalicelib.engine.encoding import as_utf_8
 from chalicelib.engine.inference import data_records, explained_dialect, head_records
 from chalicelib.engine.records import Located, Screened, locate, screen, tally, veiled
 from chalicelib.engine.records.ahead import QUOTE
 from chalicelib.engine.stream import delimited
+from chalicelib.formats.encoded import first_text, further_text
 from chalicelib.formats.reader import Glimpse, Layout, Look, Refuse
 
-_BOM = b"\xef\xbb\xbf"
 _LONGEST_BYTES = 4 * 1024**2
-#: DuckDB's own limit for a record in its fast path.
-_LEAST_BYTES = 2 * 1024**2
+#: DuckDB's own limit for a record in its fast path; longer ones come after screening, with a higher limit.
+STRICT_RECORD_BYTES = 2 * 1024**2
 
 
 class CsvReader:
@@ -29,10 +29,7 @@ class CsvReader:
     def look(self, glimpse: Glimpse, pinned: CsvFormat | None) -> Look:
         """Decide encoding, delimiter, header and NULLs from the samples."""
         pinned = pinned or CsvFormat()
-        encoding, sure = (pinned.encoding, 1.0) if pinned.encoding else detect(glimpse.sample())
-        sample = as_utf_8(glimpse.sample(), encoding)
-        if not sample.head.removeprefix(_BOM).strip():
-            raise Held(f"{glimpse.uri} is empty: it has no header and no record; nothing was published")
+        sample, encoding, sure = first_text(glimpse, pinned.encoding)
         dialect, confidence = explained_dialect(sample, pinned)
         first = next(iter(head_records(sample, dialect)), [])
         return Look(
@@ -46,12 +43,8 @@ class CsvReader:
     def join(self, first: Look, glimpse: Glimpse, pinned: CsvFormat | None) -> Look:
         """Check that another object has the encoding and the header of the first."""
         dialect = dialect_of(first.format)
-        if (pinned is None or pinned.encoding is None) and not suits(glimpse.sample(), dialect.encoding):
-            raise Held(
-                f"{glimpse.uri} has another encoding ({detect(glimpse.sample())[0]}) than the first object "
-                f"({dialect.encoding}); load it by itself, or pin source.format.encoding"
-            )
-        header = next(iter(head_records(as_utf_8(glimpse.sample(), dialect.encoding), dialect)), [])
+        sample = further_text(glimpse, dialect.encoding, is_pinned=bool(pinned and pinned.encoding))
+        header = next(iter(head_records(sample, dialect)), [])
         if dialect.header and tuple(name.strip() for name in header) != first.names:
             raise Held(_other_header(glimpse.uri, [name.strip() for name in header], first.names))
         return first
@@ -72,11 +65,10 @@ class CsvReader:
             return lines.tally(header=dialect.header)
         return tally(path, dialect, fields)
 
-    def as_it_lies(self, path: Path, layout: Layout[CsvFormat], batch: Batch, longest: int) -> str:
+    def as_it_lies(self, path: Path, layout: Layout[CsvFormat], batch: Batch, max_record_bytes: int) -> str:
         """The engine's reader of delimited text, told all and guessing nothing."""
-        return delimited(
-            path, dialect_of(layout.format), len(layout.fields), new_line=batch.new_line, longest_bytes=longest
-        )
+        longest, fields = min(STRICT_RECORD_BYTES, max_record_bytes), len(layout.fields)
+        return delimited(path, dialect_of(layout.format), fields, new_line=batch.new_line, longest_bytes=longest)
 
     def clean(
         self, path: Path, layout: Layout[CsvFormat], out: Path, refuse: Refuse, max_record_bytes: int
@@ -88,7 +80,7 @@ class CsvReader:
 
     def cleaned(self, out: Path, layout: Layout[CsvFormat], found: Screened) -> str:
         """The engine's reader on the copy."""
-        longest = max(_LEAST_BYTES, found.longest + 1024)
+        longest = max(STRICT_RECORD_BYTES, found.longest + 1024)
         return delimited(out, dialect_of(layout.format), len(layout.fields), new_line="\n", longest_bytes=longest)
 
     def first(self, glimpse: Glimpse, layout: Layout[CsvFormat], records: int, out: Path, refuse: Refuse) -> Screened:

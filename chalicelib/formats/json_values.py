@@ -20,6 +20,10 @@ _TEXT = ColumnType.parse("text")
 _UNQUOTED = ("bigint", "numeric", "boolean")
 
 
+#: So many sampled records are evidence enough, of however many objects they are.
+MOST_RECORDS = 10_000
+
+
 class Number(str):
     """A number as it was written."""
 
@@ -67,8 +71,10 @@ def looked(format_: Format, records: Sequence[Mapping[str, Any]], confidence: Ma
 
 
 def joined(look: Look, records: Sequence[Mapping[str, Any]]) -> Look:
-    """A look with more sampled records, and the fields that they bring."""
+    """A look with more sampled records, and the fields that they bring; past ``MOST_RECORDS`` only for new fields."""
     names = tuple(dict.fromkeys([*look.names, *(key for record in records for key in record)]))
+    if names == look.names:
+        records = records[: max(0, MOST_RECORDS - len(look.records))]
     before = [[*record, *[None] * (len(names) - len(record))] for record in look.records]
     texts = [[_text(record.get(name)) for name in names] for record in records]
     types = dict(look.types)

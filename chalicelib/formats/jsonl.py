@@ -11,12 +11,11 @@ from chalicelib.core.errors import Held
 from chalicelib.core.pipeline import JsonlFormat
 from chalicelib.core.plan import Sample
 from chalicelib.core.tally import Lines, Tally
-from chalicelib.engine.encoding import as_utf_8, detect, suits
+from chalicelib.formats.encoded import BOM, first_text, further_text
 from chalicelib.formats.json_values import joined, looked, parsed, splitter
 from chalicelib.formats.reader import Glimpse, Layout, Look, encoding_of
 from chalicelib.formats.spooled import Raw, Split, SpooledReader, Unreadable
 
-_BOM = b"\xef\xbb\xbf"
 _BLOCK_BYTES = 1024**2
 
 
@@ -25,23 +24,14 @@ class JsonlReader(SpooledReader[JsonlFormat]):
 
     def look(self, glimpse: Glimpse, pinned: JsonlFormat | None) -> Look:
         """Take the names and types of the fields from the samples; later records may have others."""
-        pinned_encoding = pinned.encoding if pinned else None
-        encoding, sure = (pinned_encoding, 1.0) if pinned_encoding else detect(glimpse.sample())
-        sample = as_utf_8(glimpse.sample(), encoding)
-        if not sample.head.removeprefix(_BOM).strip():
-            raise Held(f"{glimpse.uri} is empty: it has no record; nothing was published")
+        sample, encoding, sure = first_text(glimpse, pinned.encoding if pinned else None)
         format_ = JsonlFormat(type="jsonl", encoding=encoding)
         return looked(format_, _sampled(sample, glimpse.uri), {"encoding": sure})
 
     def join(self, first: Look, glimpse: Glimpse, pinned: JsonlFormat | None) -> Look:
         """The fields of both, if they have one encoding."""
-        encoding = encoding_of(first.format)
-        if (pinned is None or pinned.encoding is None) and not suits(glimpse.sample(), encoding):
-            raise Held(
-                f"{glimpse.uri} has another encoding ({detect(glimpse.sample())[0]}) than the first object ({encoding})"
-                "; load it by itself, or pin source.format.encoding"
-            )
-        return joined(first, _sampled(as_utf_8(glimpse.sample(), encoding), glimpse.uri))
+        sample = further_text(glimpse, encoding_of(first.format), is_pinned=bool(pinned and pinned.encoding))
+        return joined(first, _sampled(sample, glimpse.uri))
 
     def told(self, look: Look) -> str:
         """The encoding."""
@@ -54,13 +44,14 @@ class JsonlReader(SpooledReader[JsonlFormat]):
     def raws(self, path: Path, layout: Layout[JsonlFormat], max_record_bytes: int) -> Iterator[Raw]:  # noqa: ARG002
         """The lines that are not blank; a byte order mark is no content."""
         with path.open("rb") as file:
-            start = len(_BOM) if file.read(len(_BOM)) == _BOM else 0
+            start = len(BOM) if file.read(len(BOM)) == BOM else 0
             file.seek(start)
             while part := file.readline(max_record_bytes + 1):
-                last, after = part, start + len(part)
+                last, after, is_blank = part, start + len(part), _is_blank(part)
                 while not last.endswith(b"\n") and (more := file.readline(_BLOCK_BYTES)):
                     last, after = more, after + len(more)  # of a longer line no more is kept
-                if part.strip() or last is not part:
+                    is_blank = is_blank and _is_blank(more)
+                if not is_blank:
                     yield Raw(part.rstrip(b"\r\n"), start, after - len(last) + len(last.rstrip(b"\r\n")))
                 start = after
 
@@ -73,7 +64,7 @@ class JsonlReader(SpooledReader[JsonlFormat]):
 def _sampled(sample: Sample, uri: str) -> list[dict[str, object]]:
     """The objects among the sampled lines; the first and last of a part may be cut, and broken ones are for later."""
     whole = not sample.middle and not sample.tail
-    lines = sample.head.removeprefix(_BOM).split(b"\n")
+    lines = sample.head.removeprefix(BOM).split(b"\n")
     lines = lines if whole or len(lines) < 2 else lines[:-1]
     lines += [line for part in (sample.middle, sample.tail) for line in part.split(b"\n")[1:-1]]
     found = []
@@ -92,12 +83,13 @@ def _sampled(sample: Sample, uri: str) -> list[dict[str, object]]:
 def _count(path: Path) -> int:
     count, left = 0, b""
     with path.open("rb", buffering=0) as file:
+        file.seek(len(BOM) if file.read(len(BOM)) == BOM else 0)
         while block := file.read(_BLOCK_BYTES):
             lines = (left + block).split(b"\n")
             left = lines.pop()
             left = left if len(left) < _BLOCK_BYTES else left.strip()[:1] or left[:1]
             count += sum(1 for line in lines if not _is_blank(line))
-    return count + (not _is_blank(left.removeprefix(_BOM)))
+    return count + (not _is_blank(left))
 
 
 def _is_blank(line: bytes) -> bool:

@@ -91,10 +91,10 @@ class Reader(Protocol[F]):
         """Count the records, sharing no code with what reads them; ``lines`` is what was counted before, if it was."""
         ...
 
-    def as_it_lies(self, path: Path, layout: Layout[F], batch: Batch, longest: int) -> str | None:
+    def as_it_lies(self, path: Path, layout: Layout[F], batch: Batch, max_record_bytes: int) -> str | None:
         """The engine's own, strict way to read the object: the SQL of a table; None if it has none.
 
-        The table's columns are texts in the order of the fields; a record longer than ``longest`` bytes is an error.
+        The columns are texts in the order of the fields; a longer record than it takes, or is allowed, is an error.
         """
         ...
 

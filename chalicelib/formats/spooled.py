@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from chalicelib.core.manifest import Batch
 from chalicelib.core.pipeline import Format
@@ -58,7 +57,7 @@ class SpooledReader(ABC, Generic[F]):
         It raises ``Unreadable`` if the record is broken, or has a field that is none of them.
         """
 
-    def as_it_lies(self, path: Path, layout: Layout[F], batch: Batch, longest: int) -> None:
+    def as_it_lies(self, path: Path, layout: Layout[F], batch: Batch, max_record_bytes: int) -> None:
         """There is no other way than the careful one."""
 
     def clean(self, path: Path, layout: Layout[F], out: Path, refuse: Refuse, max_record_bytes: int) -> Screened:
@@ -123,6 +122,8 @@ class _Spool:
     """The Parquet file that grows chunk by chunk."""
 
     def __init__(self, out: Path, fields: int) -> None:
+        import pyarrow.parquet as pq
+
         self._schema = pa.schema([(f"f{i}", pa.string()) for i in range(fields)])
         self._writer = pq.ParquetWriter(out, self._schema, compression="lz4")
         self._rows: list[Sequence[str | None]] = []

@@ -49,7 +49,7 @@ def plan(run_id: str, pipeline: Pipeline, *, source: Source, target: Target, wor
     versions = [version for version in _newest(pipeline, left) if version not in newer]
     if not versions:
         return Duplicate(next(iter(newer.values())), superseded=True)
-    reading = _read(versions, pipeline, shape, source)
+    reading = read([glimpse(source, version) for version in versions], pipeline, shape)
     lookups = pin(run_id, pipeline, target=target, work=work)
     columns, found = _columns(pipeline, reading, shape, sum(v.size_bytes for v in versions), lookups)
     check_references(pipeline, columns, target.shape, found.missing)
@@ -89,10 +89,6 @@ def _newest(pipeline: Pipeline, versions: Sequence[ObjectVersion]) -> Sequence[O
         return versions
     last = {(version.bucket, version.key): version for version in versions}  # they come in order
     return list(last.values())
-
-
-def _read(versions: Sequence[ObjectVersion], pipeline: Pipeline, shape: TableShape | None, source: Source) -> Reading:
-    return read([glimpse(source, version) for version in versions], pipeline, shape)
 
 
 def _columns(

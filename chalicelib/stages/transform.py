@@ -33,9 +33,6 @@ from chalicelib.engine.stream import stream as run_stream
 from chalicelib.formats import Layout, Reader, encoding_of, reader_of
 from chalicelib.ports import BatchSink, ObjectStore, Progress, Source
 
-#: DuckDB's own limit for a record in its fast path; longer ones come after screening, with a higher limit.
-STRICT_RECORD_BYTES = 2 * 1024**2
-
 
 def transform(
     plan: Plan, *batches: Batch, source: Source, sink: BatchSink, work: ObjectStore, progress: Progress
@@ -159,6 +156,10 @@ class _Work:
         return Layout(self.plan.format, self.plan.fields)
 
     @property
+    def _max_record_bytes(self) -> int:
+        return self.plan.pipeline.limits.max_record_mb * 1024**2
+
+    @property
     def clean(self) -> Path:
         """Where a screened copy of the object goes."""
         return self.folder / f"clean{self.batch.number}"
@@ -168,8 +169,7 @@ class _Work:
 
         ``carry`` takes the records of a look and returns how many were written; when it raises, none was.
         """
-        longest = min(STRICT_RECORD_BYTES, self.plan.pipeline.limits.max_record_mb * 1024**2)
-        table = self.reader.as_it_lies(self.path, self._layout, self.batch, longest)
+        table = self.reader.as_it_lies(self.path, self._layout, self.batch, self._max_record_bytes)
         if table is not None and not self.batch.suspect:
             look = _Look(self.path, table, counted, self.batch.records)
             fates = Fates(self.program.causes)
@@ -180,7 +180,6 @@ class _Work:
         return self._with_care(carry, rejects, may_differ=table is not None)
 
     def _with_care(self, carry: Callable[[_Look, Fates], int], rejects: IO[bytes], *, may_differ: bool) -> _Pass:
-        limit = self.plan.pipeline.limits.max_record_mb * 1024**2
         refused = 0
 
         def refuse(refusal: Refusal) -> None:
@@ -191,7 +190,7 @@ class _Work:
             raw = self._veiled(refusal.raw)
             rejects.write(Reject(self.batch.number, self.batch.object.uri, *place, raw, (reason,)).to_line())
 
-        found = self.reader.clean(self.path, self._layout, self.clean, refuse, limit)
+        found = self.reader.clean(self.path, self._layout, self.clean, refuse, self._max_record_bytes)
         if not may_differ and found.kept + found.refused != self.batch.records:
             raise BrokenLaw(
                 f"{self.batch.object.uri}: its reader found {found.kept + found.refused:,} records, "

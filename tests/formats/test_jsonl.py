@@ -6,6 +6,7 @@ import pytest
 from reading import MAX_BYTES, read
 
 from chalicelib.core.pipeline import JsonlFormat
+from chalicelib.formats.json_values import MOST_RECORDS, Number, joined, looked
 
 
 def lines(folder: Path, *texts: str | bytes):
@@ -22,6 +23,21 @@ def test_values_keep_what_was_written(tmp_path):
     found = read(path, JsonlFormat)
     assert {1: ("12345678901234567890123", "1.10", "1E400", "true", "7", None, '{"a":[1.0,"x"]}')} == found.records
     assert {"s": "text", "o": "jsonb"} == {name: str(kind) for name, kind in found.look.types.items()}
+
+
+@pytest.mark.parametrize("before", [b"\xef\xbb\xbf", b"\xef\xbb\xbf\n", b" " * (MAX_BYTES + 9) + b"\n", b"\r\n \t\n"])
+def test_a_byte_order_mark_and_blank_lines_of_any_length_are_no_records(before, tmp_path):
+    path = tmp_path / "object"
+    path.write_bytes(before + b'{"a": 1}\n')
+    found = read(path, JsonlFormat)
+    assert ({1: ("1",)}, {}, 1) == (found.records, found.refused, found.counted)
+
+
+def test_further_objects_bring_fields_but_not_ever_more_samples():
+    look = looked(JsonlFormat(type="jsonl"), [{"a": Number("1")}] * MOST_RECORDS, {})
+    assert look == joined(look, [{"a": "x"}])
+    grown = joined(look, [{"b": "x"}])
+    assert (("a", "b"), MOST_RECORDS + 1) == (grown.names, len(grown.records))
 
 
 def test_a_string_in_a_json_column_keeps_its_quotes(tmp_path):

@@ -50,7 +50,7 @@ class S3Source(Model):
         description="s3://bucket/key-pattern; in the key * and ? stand for characters but /, ** for any."
     )
     format: GivenFormat | None = Field(
-        default=None, description="How the objects are written; recognised by their first bytes and names if not given."
+        default=None, description="How the objects are written; recognised by their names if not given."
     )
 
     @property
@@ -79,7 +79,7 @@ class FileSource(Model):
     type: Literal["file"] = Field(description="The kind of source.")
     path: Text = Field(description="A local path or pattern, such as data/orders-*.csv.")
     format: GivenFormat | None = Field(
-        default=None, description="How the files are written; recognised by their first bytes and names if not given."
+        default=None, description="How the files are written; recognised by their names if not given."
     )
 
 
