@@ -123,7 +123,7 @@ def files(name: str) -> Mapping[str, str]:
         wrong = str(error)
     if wrong:
         raise Refused(wrong)
-    package = f"etlplus-{name.replace('_', '-').strip('-')}"
+    package = _package(name)
     module = re.sub(r"[^a-z0-9]", "_", package)
     words = {"PACKAGE": package, "MODULE": module}
     texts = {
@@ -136,6 +136,10 @@ def files(name: str) -> Mapping[str, str]:
     return {path: re.sub("|".join(given), lambda found: given[found[0]], text) for path, text in texts.items()}
 
 
+def _package(name: str) -> str:
+    return f"etlplus-{name.replace('_', '-').strip('-')}"
+
+
 def write(name: str, into: Path) -> Path:
     """Write the package of a new plugin into a folder of its own in ``into``; return that folder.
 
@@ -143,7 +147,7 @@ def write(name: str, into: Path) -> Path:
         Refused: if the folder is there, or cannot be written.
     """
     made = files(name)
-    folder = into / f"etlplus-{name.replace('_', '-').strip('-')}"
+    folder = into / _package(name)
     try:
         folder.mkdir(parents=True)
         for path, text in made.items():

@@ -13,6 +13,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.settings import PATIENCE_S
 from infra.door import BATCH
 from localcloud.cloud.address import REGION
 from localcloud.cloud.resources import ACCOUNT, QUEUE
@@ -25,8 +26,6 @@ WAIT_S = 1
 PAUSE_S = 1.0
 #: How long a message rests that intake failed with, by the tries that it had: the database may be away for a while.
 RESTS_S = (1, 5, 30, 60)
-#: What intake's own waiting for a database is to be for these.
-PATIENCE_S = 10.0
 #: How long one rests that intake does not understand.
 BROKEN_REST_S = 1
 

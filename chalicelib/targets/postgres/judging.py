@@ -116,10 +116,8 @@ class _Staging:
 
     def _rejects(self) -> Iterator[tuple[int, int | None, list[int], str]]:
         """The rejected records in the run's order: batch, record number, breaches, values as JSON."""
-        values = ", ".join(
-            f"s.{quote(column.name)}" for column in self._plan.columns
-        )  # v.* is the row, v may be a column
-        self._connection.run(
+        values = ", ".join(f"s.{quote(column.name)}" for column in self._plan.columns)
+        self._connection.run(  # v.* is the row, v may be a column
             "DECLARE etl_judged NO SCROLL CURSOR FOR"
             f" SELECT s._etl_batch, s.{LINE}, j.ways, row_to_json(v.*)::text"
             f" FROM (SELECT place, array_agg(breach ORDER BY breach) AS ways FROM {self._broke} GROUP BY place) AS j"
