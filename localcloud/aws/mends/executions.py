@@ -6,7 +6,8 @@
    (moto: it succeeds, with null for that child).
 4. A worker of a distributed Map takes its items in a loop (moto: it calls itself for each, and fails near 900).
 5. A stopped execution is ABORTED at once (moto: when its Lambda has returned).
-6. The interpreter has one client a service (moto: one a state; and making them at the same time is not safe).
+6. An execution has its output, or its error, before its last status (moto: after it, so who asks in between gets none).
+7. The interpreter has one client a service (moto: one a state; and making them at the same time is not safe).
 """
 
 import sys
@@ -29,8 +30,8 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.item
     distributed_item_processor_worker as map_worker,
 )
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
-from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded
-from moto.stepfunctions.parser.backend.execution import Execution
+from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, ProgramError
+from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
 _EXCEEDED = StatesErrorNameType.StatesExceedToleratedFailureThreshold
@@ -39,6 +40,7 @@ _START_TRIES, _START_TRY_S = 500, 0.002
 
 _start = StepFunctionsParserBackend.start_execution
 _stop = Execution.stop
+_terminated = BaseExecutionWorkerCommunication.terminated
 _child = map_worker.DistributedItemProcessorWorker._eval_job  # noqa: SLF001 - moto has no other place for it
 _clients: dict[tuple[str, str], Any] = {}
 _clients_lock = threading.Lock()
@@ -49,6 +51,7 @@ def apply() -> None:
     default_user_config["stepfunctions"]["execute_state_machine"] = True
     StepFunctionsParserBackend.start_execution = _start_named
     Execution.stop = _stop_at_once
+    BaseExecutionWorkerCommunication.terminated = terminated
     map_worker.DistributedItemProcessorWorker._eval_job = _child_or_failure  # noqa: SLF001
     map_worker.DistributedItemProcessorWorker._eval_pool = _children  # noqa: SLF001
     for name, module in list(sys.modules.items()):
@@ -75,6 +78,16 @@ def _stop_at_once(self: Any, stop_date: datetime, error: str | None, cause: str 
         time.sleep(_START_TRY_S)
     _stop(self, stop_date, error, cause)
     self.exec_status, self.stop_date = ExecutionStatus.ABORTED, stop_date
+
+
+def terminated(self: Any) -> None:
+    """Set what an execution came to, then its status."""
+    execution, state = self.execution, self.execution.exec_worker.env.program_state()
+    if isinstance(state, ProgramEnded):
+        execution.output = execution.exec_worker.env.states.get_input()
+    elif isinstance(state, ProgramError):
+        execution.error, execution.cause = state.error.get("error"), state.error.get("cause")
+    _terminated(self)
 
 
 def _child_or_failure(self: Any, env: Any, job: Any) -> None:

@@ -3,10 +3,16 @@
 import json
 import time
 from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.stepfunctions.parser.api import ExecutionFailedEventDetails
+from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, ProgramError
+from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication
+
+from localcloud.aws.mends.executions import terminated
 
 ROLE = "arn:aws:iam::123456789012:role/local"
 WAIT_S = 20
@@ -195,6 +201,22 @@ def test_a_failed_distributed_map_is_caught(cloud, run):
 def test_one_worker_can_take_more_items_than_python_can_nest(cloud, run):
     state, given = mapped(cloud, list(range(1200)), {"Pass": {"Type": "Pass", "End": True}}, End=True)
     assert list(range(1200)) == output(run({"Each": state}, **{**given, "workers": 1}))
+
+
+@pytest.mark.parametrize(
+    ("state", "told"), [(ProgramEnded(), {"output"}), (ProgramError(ExecutionFailedEventDetails()), {"error", "cause"})]
+)
+def test_an_execution_has_its_outcome_before_its_status(state, told):
+    class Watched(SimpleNamespace):
+        def __setattr__(self, name, value):
+            if name == "exec_status":
+                assert told <= vars(self).keys()
+            super().__setattr__(name, value)
+
+    worker = SimpleNamespace(env=SimpleNamespace(program_state=lambda: state, states=SimpleNamespace(get_input=dict)))
+    execution = Watched(exec_worker=worker)
+    terminated(BaseExecutionWorkerCommunication(execution))
+    assert execution.exec_status is not None
 
 
 def test_executions_without_a_name_are_told_apart(cloud, make):
