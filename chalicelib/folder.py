@@ -19,6 +19,7 @@ from chalicelib.ports import ObjectStore
 Noun = TypeVar("Noun")
 #: How often a run is planned again before it fails: each time another run was faster.
 ROUNDS = 5
+_MANIFEST, _BEGUN = "manifest.json", "begun.json"
 #: The worst first: who must act on it cannot be helped by waiting.
 _WORST = (Status.FAILED, Status.HELD, Status.CANCELLED)
 
@@ -34,6 +35,8 @@ class RunFolder:
 
     def keep_plan(self, planned: Plan | Duplicate) -> dict[str, Any]:
         """Keep what plan decided; return what the state machine needs to know of it."""
+        for name in (_MANIFEST, _BEGUN):  # of a plan before this one
+            self._work.remove(f"{self._prefix}{name}")
         self._put("plan.json" if isinstance(planned, Plan) else "duplicate.json", planned)
         self._work.remove(self._again)
         return self._next("extract" if isinstance(planned, Plan) else "record")
@@ -51,18 +54,29 @@ class RunFolder:
         return self._get("plan.json", Plan)
 
     def keep_manifest(self, manifest: Manifest, *, workers: int) -> dict[str, Any]:
-        """Keep the manifest, and the Map's items beside it; return what the state machine needs to know of it."""
-        self._put("manifest.json", manifest)
+        """Keep the manifest, and the Map's items beside it; return what the state machine needs to know of it.
+
+        One that is not whole is kept as a checkpoint of extract, which goes on from there.
+        """
+        if not manifest.whole:
+            self._put(_BEGUN, manifest)
+            return self._next("extract")
+        self._put(_MANIFEST, manifest)
         items = f"{self._prefix}items.json"
         with self._work.writing(items) as stream:
             each = [{"run_id": self._run_id, "batch": group[0].number} for group in manifest.groups]
             stream.write(json.dumps(each).encode())
         size = len(manifest.groups)
-        return {"run_id": self._run_id, "batches": size, "items": items, "workers": min(workers, size), "round": 1}
+        told = {"batches": size, "items": items, "workers": min(workers, size), "round": 1}
+        return {**self._next("transform"), **told}
 
     def manifest(self) -> Manifest:
         """The manifest."""
-        return self._get("manifest.json", Manifest)
+        return self._get(_MANIFEST, Manifest)
+
+    def extracted(self) -> Manifest | None:
+        """The manifest under this plan, as far as extract came: batches that were staged are known by their number."""
+        return self._find(_MANIFEST, Manifest) or self._find(_BEGUN, Manifest)
 
     def group(self, number: int) -> tuple[Batch, ...]:
         """The group of the manifest's batches that begins with the batch of that number."""
@@ -101,7 +115,7 @@ class RunFolder:
         """The stage that began last, as far as the folder tells."""
         if self._work.keys(f"{self._prefix}outcomes/"):
             return Stage.PUBLISH
-        if self._work.keys(f"{self._prefix}manifest.json"):
+        if self._work.keys(f"{self._prefix}{_MANIFEST}"):
             return Stage.TRANSFORM
         return Stage.EXTRACT if self._work.keys(f"{self._prefix}plan.json") else Stage.PLAN
 

@@ -11,7 +11,7 @@ from chalicelib.core.delivery import ObjectCreated
 from chalicelib.core.dialect import UTF_8
 from chalicelib.core.ledger import LedgerEntry
 from chalicelib.core.lookup import Pinned
-from chalicelib.core.manifest import Batch, Manifest, ObjectVersion
+from chalicelib.core.manifest import Batch, Manifest, ObjectVersion, Span
 from chalicelib.core.outcome import Judged
 from chalicelib.core.pipeline import Pipeline
 from chalicelib.core.plan import Plan, Sample, TableShape
@@ -91,8 +91,16 @@ class Source(Protocol):
         """Bytes from head, middle and tail of an object, decompressed."""
         ...
 
-    def local(self, version: ObjectVersion, encoding: str = UTF_8) -> AbstractContextManager[Path]:
-        """The whole object as a plain local path, decompressed and in UTF-8, for the length of the block.
+    def plain(self, version: ObjectVersion, start: int = 0) -> "AbstractContextManager[IO[bytes] | None]":
+        """The object's bytes from ``start`` on; None if it is compressed: no part stands alone."""
+        ...
+
+    def local(
+        self, version: ObjectVersion, encoding: str = UTF_8, span: Span | None = None
+    ) -> AbstractContextManager[Path]:
+        """The object as a plain local path, decompressed and in UTF-8, for the length of the block.
+
+        With a ``span``, only those of its bytes: it is neither compressed nor in another encoding then.
 
         Raises:
             SourceMoved: if it is no longer the version that was pinned.
@@ -108,12 +116,7 @@ class Find(Protocol):
     def __call__(self, batch: int, records: Iterable[int]) -> "Iterator[tuple[int, int | None, int | None, bytes]]":
         """Number, start, end and raw bytes of the records with the given ascending numbers, as far as they are there.
 
-        Records without a place of their own have neither start nor end.
-
-        Raises:
-            SourceMoved: if the object is no longer the version that was pinned.
-            NotFound: if that version was deleted.
-            Held: if its compression is damaged.
+        Records without a place of their own have neither start nor end. It raises what ``Source.local`` does.
         """
         ...
 

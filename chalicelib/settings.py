@@ -14,6 +14,8 @@ _URL_SCHEMES = ("postgresql://", "postgres://")
 _AUTHS = ("password", "iam")
 #: How long a database that was there and went away (a restart, a failover) is waited for.
 PATIENCE_S = 10.0
+#: What a Lambda of extract leaves of its time, for the batch at hand and for what it writes down.
+EXTRACT_RESERVE_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,8 @@ class Settings:
     ``DATABASE_AUTH=iam`` its password is an IAM token. ``connections`` are the databases that pipelines name:
     ``ETLPLUS_CONNECTION_WAREHOUSE`` is the URL of the connection ``warehouse``; ``default`` is ``database_url``.
     ``patience_s`` (``DATABASE_PATIENCE_S``) is how long a Lambda waits for a database that was there and went away.
-    The others are set where Lambdas run: ``WORK_BUCKET``, ``QUEUE_URL``, ``STATE_MACHINE_ARN``, ``MAX_WORKERS``.
+    The others are set where Lambdas run: ``WORK_BUCKET``, ``QUEUE_URL``, ``STATE_MACHINE_ARN``, ``MAX_WORKERS``,
+    and ``EXTRACT_RESERVE_S``: extract ends a pass when its Lambda has less time left than this.
     """
 
     home: Path
@@ -37,6 +40,7 @@ class Settings:
     queue_url: str | None = None
     state_machine_arn: str | None = None
     max_workers: int = 1
+    extract_reserve_s: float = EXTRACT_RESERVE_S
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None, *, folder: Path | None = None) -> "Settings":
@@ -60,6 +64,7 @@ class Settings:
             queue_url=values.get("QUEUE_URL"),
             state_machine_arn=values.get("STATE_MACHINE_ARN"),
             max_workers=int(values.get("MAX_WORKERS") or 1),
+            extract_reserve_s=float(values.get("EXTRACT_RESERVE_S") or EXTRACT_RESERVE_S),
         )
 
     def needed(self, name: str) -> str:
@@ -110,9 +115,11 @@ def _wrong(values: Mapping[str, str]) -> list[str]:
     ]
     if (values.get("DATABASE_AUTH") or "password") not in _AUTHS:
         wrong.append(f"DATABASE_AUTH must be one of {', '.join(_AUTHS)}")
-    patience = values.get("DATABASE_PATIENCE_S") or "1"
-    if not re.fullmatch(r"\d{1,3}(\.\d+)?", patience):
-        wrong.append("DATABASE_PATIENCE_S must be a number of seconds, less than 1000")
+    wrong += [
+        f"{name} must be a number of seconds, less than 1000"
+        for name in ("DATABASE_PATIENCE_S", "EXTRACT_RESERVE_S")
+        if not re.fullmatch(r"\d{1,3}(\.\d+)?", values.get(name) or "1")
+    ]
     workers = values.get("MAX_WORKERS") or "1"
     if not workers.isdecimal() or not 1 <= int(workers) <= 1000:
         wrong.append("MAX_WORKERS must be a whole number from 1 to 1000")

@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from contextvars import ContextVar
 from functools import wraps
 from typing import Any
 
@@ -41,6 +42,7 @@ _EXAMPLE = {"run_id": "0198...", "batch": 1}
 _EXPECTED = (Retriable, Held, InvalidPipeline, NotFound, Refused, PluginFailed)
 
 logger = Logger(service="etlplus")
+_context: ContextVar[Any] = ContextVar("context")
 logging.getLogger("chalicelib")  # known by now, so that what our code logs looks the same
 copy_config_to_registered_loggers(logger, include={"chalicelib"})
 
@@ -58,6 +60,7 @@ def boundary(stage: Stage, *needs: str) -> Callable[[Handler], Callable[[Payload
         def entry(payload: Payload, context: Any) -> dict[str, Any]:
             """Log under the run's name what becomes of the handler; an error leaves as its category."""
             given = payload if isinstance(payload, Mapping) else {}
+            _context.set(context)
             named = {name: given.get(name) for name in ("run_id", "batch")}
             logger.append_keys(**named, stage=stage.value, request_id=context.aws_request_id)
             try:
@@ -72,6 +75,11 @@ def boundary(stage: Stage, *needs: str) -> Callable[[Handler], Callable[[Payload
         return entry
 
     return decorate
+
+
+def time_left_s() -> float:
+    """How long the Lambda may still work, in seconds."""
+    return float(_context.get().get_remaining_time_in_millis()) / 1000
 
 
 def check(payload: Payload, name: str, example: Mapping[str, Any]) -> None:

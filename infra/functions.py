@@ -37,7 +37,7 @@ FUNCTIONS = (
     _stage("intake", *_CONTROL, "STATE_MACHINE_ARN", timeout_s=60, memory_mb=512, inside=True),
     _stage("sweep", *_DATABASES, "STATE_MACHINE_ARN", "WORK_BUCKET", timeout_s=300, memory_mb=512, inside=True),
     _stage("plan", *_DATABASES, "WORK_BUCKET", timeout_s=300, memory_mb=1024, inside=True),
-    _stage("extract", "WORK_BUCKET", "MAX_WORKERS", timeout_s=900, memory_mb=2048, inside=False),
+    _stage("extract", "WORK_BUCKET", "MAX_WORKERS", "EXTRACT_RESERVE_S", timeout_s=900, memory_mb=2048, inside=False),
     _stage("transform", "WORK_BUCKET", timeout_s=900, memory_mb=4096, inside=False),
     _stage("load", *_DATABASES, "WORK_BUCKET", timeout_s=900, memory_mb=2048, inside=True),
     _stage("publish", *_DATABASES, "WORK_BUCKET", timeout_s=900, memory_mb=1024, inside=True),

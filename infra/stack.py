@@ -9,7 +9,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambdas
 from constructs import Construct
 
-from chalicelib.settings import PATIENCE_S
+from chalicelib.settings import EXTRACT_RESERVE_S, PATIENCE_S
 from infra import machine
 from infra.api import Api
 from infra.database import Database
@@ -46,6 +46,7 @@ class Etlplus(cdk.Stack):
             "DATABASE_AUTH": "iam",
             "DATABASE_PATIENCE_S": str(PATIENCE_S),
             "MAX_WORKERS": str(MAX_WORKERS),
+            "EXTRACT_RESERVE_S": str(EXTRACT_RESERVE_S),
         }
         made: dict[str, lambdas.Function] = Lambdas(self, FUNCTIONS, values, network).functions
         grant(made, storage=storage, queue=queue, database=database, journey_arn=journey_arn)

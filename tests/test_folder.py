@@ -51,10 +51,21 @@ def test_a_plan_goes_on_to_extract_and_a_duplicate_to_record(folder):
 def test_a_manifest_leaves_an_item_a_batch_and_no_more_workers_than_batches(folder, work):
     listed = manifest(PLAN, 5)
     state = folder.keep_manifest(listed, workers=8)
-    assert {"run_id": PLAN.run_id, "batches": 1, "workers": 1, "round": 1, "items": state["items"]} == state
+    told = {"next": "transform", "batches": 1, "workers": 1, "round": 1, "items": state["items"]}
+    assert {"run_id": PLAN.run_id, **told} == state
     with work.reading(state["items"]) as stream:
         assert [{"run_id": PLAN.run_id, "batch": 1}] == json.load(stream)
     assert (listed, listed.batches[:1]) == (folder.manifest(), folder.group(1))
+
+
+def test_a_manifest_that_is_not_whole_is_where_extract_goes_on_until_another_plan_is_made(folder):
+    begun = replace(manifest(PLAN, 5), whole=False)
+    assert {"run_id": PLAN.run_id, "next": "extract"} == folder.keep_manifest(begun, workers=8)
+    assert begun == folder.extracted()
+    folder.keep_manifest(whole := manifest(PLAN, 5), workers=8)
+    assert whole == folder.extracted()
+    folder.keep_plan(PLAN)
+    assert folder.extracted() is None
 
 
 def test_the_worst_failure_of_a_batch_is_the_runs(folder):

@@ -66,10 +66,11 @@ def test_where_only_the_default_connection_is_known_it_is_told_in_a_sentence():
 
 def test_all_wrong_settings_are_told_at_once_and_without_their_values():
     wrong = {"DATABASE_URL": "mysql://secret", "DATABASE_AUTH": "none", "MAX_WORKERS": "0", "DATABASE_PATIENCE_S": "x"}
+    wrong["EXTRACT_RESERVE_S"] = "1000"
     with pytest.raises(Refused) as raised:
         Settings.read({"ETLPLUS_HOME": "/h", **wrong})
     told = str(raised.value)
-    assert (True, True, True, True, False) == tuple(word in told for word in (*wrong, "secret"))
+    assert (True, True, True, True, True, False) == tuple(word in told for word in (*wrong, "secret"))
 
 
 def test_a_setting_that_is_needed_and_missing_is_named():

@@ -2,10 +2,10 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from botocore.exceptions import ClientError
 
@@ -13,7 +13,7 @@ from chalicelib.aws.client import client, code_of, translated
 from chalicelib.core.delivery import ObjectId
 from chalicelib.core.dialect import UTF_8
 from chalicelib.core.errors import NotFound, SourceMoved
-from chalicelib.core.manifest import ObjectVersion
+from chalicelib.core.manifest import ObjectVersion, Span
 from chalicelib.core.pipeline import S3Source as S3SourceDocument
 from chalicelib.core.plan import Sample
 from chalicelib.core.tally import Lines
@@ -21,6 +21,8 @@ from chalicelib.engine.encoding import transcode
 from chalicelib.engine.gzipped import MAGIC, unpack, unpacked_head
 
 SAMPLE_BYTES = 128 * 1024
+#: How much of an object is asked for at once while it is cut.
+PART_BYTES = 8 * 1024**2
 _ETAG = "etag:"
 #: S3's words for an object that is another one than the one that was pinned, and for one that is no more.
 _MOVED, _GONE = ("PreconditionFailed", "412"), ("NoSuchKey", "NoSuchVersion", "404")
@@ -68,8 +70,24 @@ class S3Source:
         return None
 
     @contextmanager
-    def local(self, version: ObjectVersion, encoding: str = UTF_8) -> Iterator[Path]:
-        """The decompressed copy in UTF-8, made at first use; the pin was S3's own check."""
+    def plain(self, version: ObjectVersion, start: int = 0) -> Iterator[IO[bytes] | None]:
+        """The object's bytes, got in parts, so that a line that breaks costs a part."""
+        is_plain = not version.size_bytes or self._range(version, 0, len(MAGIC)) != MAGIC
+        yield cast("IO[bytes]", _Parts(self._range, version, start)) if is_plain else None
+
+    @contextmanager
+    def local(self, version: ObjectVersion, encoding: str = UTF_8, span: Span | None = None) -> Iterator[Path]:
+        """The decompressed copy in UTF-8, made at first use; the pin was S3's own check.
+
+        The copy of a ``span`` is gone after the block.
+        """
+        if span is not None:
+            path = self._place(f"{version.version.removeprefix(_ETAG)}-{span.start}")
+            with self._body(version, Range=f"bytes={span.start}-{span.end - 1}") as body, path.open("wb") as out:
+                shutil.copyfileobj(body, out, 1024 * 1024)
+            yield path
+            path.unlink()
+            return
         if (version, UTF_8) not in self._plain:
             self._plain[version, UTF_8] = self._copied(version)
         if (version, encoding) not in self._plain:
@@ -87,9 +105,7 @@ class S3Source:
             self._plain.clear()
 
     def _copied(self, version: ObjectVersion) -> Path:
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="etlplus-s3-")
-        path = Path(self._folder.name) / f"{len(self._plain)}"
+        path = self._place(str(len(self._plain)))
         with self._body(version) as body, path.open("wb") as out:
             shutil.copyfileobj(body, out, 1024 * 1024)
         with path.open("rb") as stream:
@@ -101,8 +117,13 @@ class S3Source:
         path.unlink()
         return plain
 
-    def _range(self, version: ObjectVersion, start: int) -> bytes:
-        with self._body(version, Range=f"bytes={start}-{start + SAMPLE_BYTES - 1}") as body:
+    def _place(self, name: str) -> Path:
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="etlplus-s3-")
+        return Path(self._folder.name) / name
+
+    def _range(self, version: ObjectVersion, start: int, size: int = SAMPLE_BYTES) -> bytes:
+        with self._body(version, Range=f"bytes={start}-{start + size - 1}") as body:
             return body.read()
 
     @contextmanager
@@ -112,6 +133,24 @@ class S3Source:
             body: Any = client("s3").get_object(**_pin(place), **more)["Body"]
             with body:
                 yield body
+
+
+class _Parts:
+    """The bytes of an object from some place on, as a stream."""
+
+    def __init__(self, ask: Callable[[ObjectVersion, int, int], bytes], version: ObjectVersion, start: int) -> None:
+        self._ask, self._version, self._at = ask, version, start
+        self._part, self._used = b"", 0
+
+    def read(self, size: int) -> bytes:
+        """At most so many bytes; none at the end."""
+        if self._used == len(self._part) and self._at < self._version.size_bytes:
+            wanted = min(PART_BYTES, self._version.size_bytes - self._at)
+            self._part, self._used = self._ask(self._version, self._at, wanted), 0
+            self._at += len(self._part)
+        block = self._part[self._used : self._used + size]
+        self._used += len(block)
+        return block
 
 
 def _pinned(place: ObjectId) -> ObjectVersion:

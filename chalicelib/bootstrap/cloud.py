@@ -83,6 +83,11 @@ class Cloud:
         """The most batches of one run of the pipeline that are worked on at once."""
         return min(pipeline.parallel.max_workers, self._settings.max_workers)
 
+    @property
+    def extract_reserve_s(self) -> float:
+        """Extract ends a pass, to go on in another, when its Lambda has less time left than this."""
+        return self._settings.extract_reserve_s
+
     def intake(self) -> "Intake":
         """What stands behind the queue of messages."""
         from chalicelib.aws.machine import StateMachine

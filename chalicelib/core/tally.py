@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from chalicelib.core.manifest import Span
+
 
 @dataclass(frozen=True, slots=True)
 class Lines:
@@ -33,3 +35,17 @@ class Tally:
     has_nul: bool
     open_quote: bool
     new_line: str
+    irregular: bool = False  #: a quote stands where strict and careful readers may differ
+
+    @property
+    def suspect(self) -> bool:
+        """Whether the file is to be screened before the engine sees it."""
+        return self.has_nul or self.open_quote or self.irregular
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A part of an object that holds whole records, and what was counted in it."""
+
+    span: Span
+    tally: Tally

@@ -9,10 +9,14 @@ from typing import Any
 
 from chalicelib.core.pipeline import CsvFormat, Format, JsonlFormat
 from chalicelib.formats.csv import CsvReader
+from chalicelib.formats.cutter import Cutter
 from chalicelib.formats.jsonl import JsonlReader
-from chalicelib.formats.reader import Glimpse, Layout, Look, Reader, encoding_of
+from chalicelib.formats.reader import Glimpse, Layout, Look, Reader, encoding_of, layout_of, placed
 
-__all__ = ["READERS", "Glimpse", "Layout", "Look", "Reader", "encoding_of", "reader_of", "recognised"]
+__all__ = [
+    "READERS", "Cutter", "Glimpse", "Layout", "Look", "Reader", "cutter_of", "encoding_of", "layout_of", "placed",
+    "reader_of", "recognised",
+]  # fmt: skip
 
 READERS: Mapping[type[Format], Reader[Any]] = {CsvFormat: CsvReader(), JsonlFormat: JsonlReader()}
 #: The formats by the endings of names; what ends otherwise is delimited text.
@@ -22,6 +26,12 @@ _ENDINGS: Mapping[str, type[Format]] = {".jsonl": JsonlFormat, ".ndjson": JsonlF
 def reader_of(format_: Format | type[Format]) -> Reader[Any]:
     """The reader of a format, or of a kind of formats."""
     return READERS[format_ if isinstance(format_, type) else type(format_)]
+
+
+def cutter_of(format_: Format) -> Cutter | None:
+    """The reader of a format whose objects can be cut, or None."""
+    reader = reader_of(format_)
+    return reader if isinstance(reader, Cutter) else None
 
 
 def recognised(name: str) -> type[Format]:

@@ -9,10 +9,10 @@ from chalicelib.core.errors import Held
 from chalicelib.core.manifest import Batch
 from chalicelib.core.pipeline import CsvFormat, Format
 from chalicelib.core.plan import Sample
-from chalicelib.core.tally import Lines, Tally
+from chalicelib.core.tally import Lines, Range, Tally
 from chalicelib.engine.encoding import as_utf_8
 from chalicelib.engine.inference import data_records, explained_dialect, head_records
-from chalicelib.engine.records import Located, Screened, locate, screen, tally, veiled
+from chalicelib.engine.records import Located, Readable, Screened, locate, ranges, screen, tally, veiled
 from chalicelib.engine.records.ahead import QUOTE
 from chalicelib.engine.stream import delimited
 from chalicelib.formats.encoded import first_text, further_text
@@ -60,42 +60,46 @@ class CsvReader:
 
     def tally(self, path: Path, layout: Layout[CsvFormat], lines: Lines | None) -> Tally:
         """Count the line ends outside quotes, unless that was done under the same assumptions."""
-        dialect, fields = dialect_of(layout.format), len(layout.fields)
+        dialect, fields = _dialect(layout), len(layout.fields)
         if lines is not None and (dialect.quote, dialect.encoding) == (QUOTE, UTF_8) and fields > 1:
             return lines.tally(header=dialect.header)
         return tally(path, dialect, fields)
 
+    def cut(
+        self, stream: Readable, layout: Layout[CsvFormat], wanted_bytes: int, after: Batch | None
+    ) -> Iterator[Range]:
+        """Cut at line ends outside quotes, as the engine knows quotes."""
+        return ranges(stream, _dialect(layout), len(layout.fields), wanted_bytes, after=after)
+
     def as_it_lies(self, path: Path, layout: Layout[CsvFormat], batch: Batch, max_record_bytes: int) -> str:
         """The engine's reader of delimited text, told all and guessing nothing."""
         longest, fields = min(STRICT_RECORD_BYTES, max_record_bytes), len(layout.fields)
-        return delimited(path, dialect_of(layout.format), fields, new_line=batch.new_line, longest_bytes=longest)
+        return delimited(path, _dialect(layout), fields, new_line=batch.new_line, longest_bytes=longest)
 
     def clean(
         self, path: Path, layout: Layout[CsvFormat], out: Path, refuse: Refuse, max_record_bytes: int
     ) -> Screened:
         """Copy the records that the engine takes."""
-        return screen(
-            path, dialect_of(layout.format), len(layout.fields), out, refuse, max_record_bytes=max_record_bytes
-        )
+        return screen(path, _dialect(layout), len(layout.fields), out, refuse, max_record_bytes=max_record_bytes)
 
     def cleaned(self, out: Path, layout: Layout[CsvFormat], found: Screened) -> str:
         """The engine's reader on the copy."""
         longest = max(STRICT_RECORD_BYTES, found.longest + 1024)
-        return delimited(out, dialect_of(layout.format), len(layout.fields), new_line="\n", longest_bytes=longest)
+        return delimited(out, _dialect(layout), len(layout.fields), new_line="\n", longest_bytes=longest)
 
     def first(self, glimpse: Glimpse, layout: Layout[CsvFormat], records: int, out: Path, refuse: Refuse) -> Screened:
         """Screen the first records of the sample's head; one that is cut at its end is left out."""
-        dialect, path, fields = dialect_of(layout.format), out.with_suffix(".head"), len(layout.fields)
+        dialect, path, fields = _dialect(layout), out.with_suffix(".head"), len(layout.fields)
         _cut(as_utf_8(glimpse.sample(), dialect.encoding), dialect, fields, records, path)
         return screen(path, dialect, fields, out, refuse, max_record_bytes=_LONGEST_BYTES)
 
     def locate(self, path: Path, layout: Layout[CsvFormat], wanted: Iterable[int]) -> Iterator[Located]:
         """One pass that knows quotes."""
-        return locate(path, dialect_of(layout.format), len(layout.fields), wanted)
+        return locate(path, _dialect(layout), len(layout.fields), wanted)
 
     def veil(self, raw: bytes, layout: Layout[CsvFormat], hidden: frozenset[int] | None) -> bytes:
         """The record with ``***`` in the hidden fields."""
-        return veiled(raw, dialect_of(layout.format), len(layout.fields), hidden)
+        return veiled(raw, _dialect(layout), len(layout.fields), hidden)
 
 
 def _other_header(uri: str, header: Sequence[str], first: Sequence[str]) -> str:
@@ -118,6 +122,15 @@ def dialect_of(format_: Format) -> Dialect:
         nulls=("",) if format_.nulls is None else format_.nulls,
         encoding=format_.encoding or UTF_8,
     )
+
+
+def _dialect(layout: Layout[CsvFormat]) -> Dialect:
+    """The dialect of the bytes that are read, which may be a part of an object."""
+    dialect = dialect_of(layout.format)
+    if layout.part is None:
+        return dialect
+    header = dialect.header and layout.begins
+    return replace(dialect, header=header, new_line=layout.part.new_line, begins=layout.begins)
 
 
 def _decided(dialect: Dialect) -> CsvFormat:

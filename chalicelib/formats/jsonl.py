@@ -5,12 +5,15 @@ number keeps the digits in which it was written.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from chalicelib.core.errors import Held
+from chalicelib.core.manifest import Batch, Span
 from chalicelib.core.pipeline import JsonlFormat
 from chalicelib.core.plan import Sample
-from chalicelib.core.tally import Lines, Tally
+from chalicelib.core.tally import Lines, Range, Tally
+from chalicelib.engine.records import Readable
 from chalicelib.formats.encoded import BOM, first_text, further_text
 from chalicelib.formats.json_values import joined, looked, parsed, splitter
 from chalicelib.formats.reader import Glimpse, Layout, Look, encoding_of
@@ -41,10 +44,27 @@ class JsonlReader(SpooledReader[JsonlFormat]):
         """Count the lines that are not blank."""
         return Tally(_count(path), has_nul=False, open_quote=False, new_line="\n")
 
-    def raws(self, path: Path, layout: Layout[JsonlFormat], max_record_bytes: int) -> Iterator[Raw]:  # noqa: ARG002
+    def cut(
+        self,
+        stream: Readable,
+        layout: Layout[JsonlFormat],  # noqa: ARG002
+        wanted_bytes: int,
+        after: Batch | None,
+    ) -> Iterator[Range]:
+        """Cut at line ends; a line that is not blank is a record."""
+        start = after.span.end if after and after.span else 0
+        before = after.before + after.records if after else 0
+        cutting = _Cutting(Span(start, start, before), begins=after is None)
+        while block := stream.read(max(min(_BLOCK_BYTES, wanted_bytes), len(BOM))):
+            cutting.add(block)
+            if cutting.size_bytes >= wanted_bytes:
+                yield cutting.taken()
+        yield from cutting.rest()
+
+    def raws(self, path: Path, layout: Layout[JsonlFormat], max_record_bytes: int) -> Iterator[Raw]:
         """The lines that are not blank; a byte order mark is no content."""
         with path.open("rb") as file:
-            start = len(BOM) if file.read(len(BOM)) == BOM else 0
+            start = len(BOM) if layout.begins and file.read(len(BOM)) == BOM else 0
             file.seek(start)
             while part := file.readline(max_record_bytes + 1):
                 last, after, is_blank = part, start + len(part), _is_blank(part)
@@ -59,6 +79,49 @@ class JsonlReader(SpooledReader[JsonlFormat]):
         """The values of an object's keys."""
         split = splitter(layout.fields)
         return lambda raw: split(parsed(raw.data))
+
+
+class _Cutting:
+    """The range that grows line by line, and the beginning of a line whose end is still to come."""
+
+    def __init__(self, at: Span, *, begins: bool) -> None:
+        self._at, self._begins = at, begins
+        self._records, self._left_bytes, self._left_is_blank = 0, 0, True
+
+    @property
+    def size_bytes(self) -> int:
+        return self._at.end - self._at.start
+
+    def add(self, block: bytes) -> None:
+        *lines, left = block.split(b"\n")
+        if self._begins:
+            self._begins = False
+            first = lines or [left]
+            first[0] = first[0].removeprefix(BOM)
+            left = left if lines else first[0]
+        if lines:
+            lines[0] = lines[0] if self._left_is_blank else b"."
+            self._records += sum(1 for line in lines if not _is_blank(line))
+            whole = block.rfind(b"\n") + 1
+            self._at = replace(self._at, end=self._at.end + self._left_bytes + whole)
+            self._left_bytes, self._left_is_blank, block = 0, True, block[whole:]
+        self._left_bytes += len(block)
+        self._left_is_blank = self._left_is_blank and _is_blank(left)
+
+    def taken(self) -> Range:
+        """The range as it is; another begins."""
+        taken = Range(self._at, Tally(self._records, has_nul=False, open_quote=False, new_line="\n"))
+        end = self._at.end
+        self._at = Span(end, end, self._at.before + self._records)
+        self._records = 0
+        return taken
+
+    def rest(self) -> Iterator[Range]:
+        """The last range, with a line that has no end; an empty object is one, too."""
+        self._records += not self._left_is_blank
+        self._at = replace(self._at, end=self._at.end + self._left_bytes)
+        if self.size_bytes or not self._at.end:
+            yield self.taken()
 
 
 def _sampled(sample: Sample, uri: str) -> list[dict[str, object]]:

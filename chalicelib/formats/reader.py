@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 from chalicelib.core.dialect import UTF_8
 from chalicelib.core.manifest import Batch
 from chalicelib.core.pipeline import Format
-from chalicelib.core.plan import Field, Sample
+from chalicelib.core.plan import Field, Plan, Sample
 from chalicelib.core.tally import Lines, Tally
 from chalicelib.core.types import ColumnType
 from chalicelib.engine.records import Located, Refusal, Screened
@@ -53,10 +53,34 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Layout(Generic[F]):
-    """How the objects of a run lie: their format with nothing left open, and their fields in order."""
+    """How the objects of a run lie: their format with nothing left open, and their fields in order.
+
+    ``part`` is the batch whose bytes are read, where those are a part of an object only.
+    """
 
     format: F
     fields: tuple[Field, ...]
+    part: Batch | None = None
+
+    @property
+    def begins(self) -> bool:
+        """Whether the bytes that are read are the first of an object, with its header and byte order mark."""
+        return self.part is None or self.part.offset == 0
+
+
+def layout_of(plan: Plan, batch: Batch) -> Layout[Format]:
+    """How the bytes of a batch lie."""
+    return Layout(plan.format, plan.fields, batch if batch.span else None)
+
+
+def placed(batch: Batch, record: int, start: int | None, end: int | None) -> tuple[int, int | None, int | None]:
+    """Number and place of a record in its object, from those in its batch."""
+    offset = batch.offset
+    return (
+        batch.before + record,
+        None if start is None else start + offset,
+        None if end is None else end + offset,
+    )
 
 
 def encoding_of(format_: Format) -> str:

@@ -12,7 +12,7 @@ from typing import IO
 
 from chalicelib.core.dialect import UTF_8
 from chalicelib.core.errors import NotFound, Refused, SourceMoved
-from chalicelib.core.manifest import ObjectVersion
+from chalicelib.core.manifest import ObjectVersion, Span
 from chalicelib.core.plan import Sample
 from chalicelib.core.tally import Lines
 from chalicelib.engine.encoding import transcode
@@ -21,6 +21,8 @@ from chalicelib.engine.records import sha256
 from chalicelib.engine.records.ahead import ReadAhead
 
 SAMPLE_BYTES = 128 * 1024
+#: How much of a part is copied at once.
+COPY_BYTES = 1024 * 1024
 
 
 class FileSource:
@@ -67,13 +69,33 @@ class FileSource:
         return counted if self._plain_path(version, UTF_8) == Path(version.key) else None
 
     @contextmanager
-    def local(self, version: ObjectVersion, encoding: str = UTF_8) -> Iterator[Path]:
-        """The file itself, or its decompressed copy in UTF-8; checked to be unchanged at the end of the block."""
-        yield self._plain_path(version, encoding)
+    def plain(self, version: ObjectVersion, start: int = 0) -> Iterator[IO[bytes] | None]:
+        """The file's own bytes; checked to be unchanged at the end of the block."""
         with _open(version) as stream:
-            now = os.fstat(stream.fileno())
-        if (now.st_size, _modified(now.st_mtime)) != (version.size_bytes, version.last_modified):
-            raise SourceMoved(f"{version.key} changed while it was read; nothing was published, load it again")
+            is_plain = not _is_gzip(stream)
+            stream.seek(start)
+            yield stream if is_plain else None
+        _check_unchanged(version)
+
+    @contextmanager
+    def local(self, version: ObjectVersion, encoding: str = UTF_8, span: Span | None = None) -> Iterator[Path]:
+        """The file itself, a copy of its ``span``, or its decompressed copy in UTF-8; checked at the end of the block.
+
+        What was checked is that it is unchanged. The copy of a span is gone after the block.
+        """
+        if span is None:
+            yield self._plain_path(version, encoding)
+        else:
+            path = self._place(f"{version.version}-{span.start}")
+            with _open(version) as stream, path.open("wb") as part:
+                stream.seek(span.start)
+                left = span.end - span.start
+                while block := stream.read(min(left, COPY_BYTES)):
+                    part.write(block)
+                    left -= len(block)
+            yield path
+            path.unlink()
+        _check_unchanged(version)
 
     def close(self) -> None:
         """Remove decompressed copies."""
@@ -106,6 +128,13 @@ class FileSource:
         path = self._place(version.version)
         unpack(stream, path, name=version.key, size_bytes=version.size_bytes)
         return path
+
+
+def _check_unchanged(version: ObjectVersion) -> None:
+    with _open(version) as stream:
+        now = os.fstat(stream.fileno())
+    if (now.st_size, _modified(now.st_mtime)) != (version.size_bytes, version.last_modified):
+        raise SourceMoved(f"{version.key} changed while it was read; nothing was published, load it again")
 
 
 def _open(version: ObjectVersion) -> IO[bytes]:

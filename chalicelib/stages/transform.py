@@ -1,7 +1,7 @@
 """Transform: one engine pass over a batch, clean records to a sink, rejects to the work folder."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import IO, Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from chalicelib.core.codec import to_json
 from chalicelib.core.errors import BrokenLaw
@@ -30,7 +31,7 @@ from chalicelib.engine.records import Numbers, Refusal
 from chalicelib.engine.session import parser
 from chalicelib.engine.stream import NotStrict, counted, open_input
 from chalicelib.engine.stream import stream as run_stream
-from chalicelib.formats import Layout, Reader, encoding_of, reader_of
+from chalicelib.formats import Layout, Reader, encoding_of, layout_of, placed, reader_of
 from chalicelib.ports import BatchSink, ObjectStore, Progress, Source
 
 
@@ -58,7 +59,7 @@ def transform(
             program, lookups = _compiled(plan), fetch(plan.lookups, work, folder)
             hidden = sensitive_fields(plan.pipeline.transforms, [field.name for field in plan.fields])
             encoding = encoding_of(plan.format)
-            paths = [stack.enter_context(source.local(batch.object, encoding)) for batch in full]
+            paths = [stack.enter_context(source.local(batch.object, encoding, batch.span)) for batch in full]
             works = [
                 _Work(plan, batch, program, path, folder, progress, hidden, lookups)
                 for batch, path in zip(full, paths, strict=True)
@@ -85,19 +86,25 @@ def _compiled(plan: Plan) -> Program:
 
 
 def _streamed(works: Sequence["_Work"], rejects: Sequence[IO[bytes]], sink: BatchSink) -> dict[int, Transformed]:
-    """Each batch by itself, from its object into the sink in one pass."""
-    return {
-        work.batch.number: work.settled(work.read(partial(work.streamed, sink), into), into)
-        for work, into in zip(works, rejects, strict=True)
-    }
+    """Each batch by itself, from its object into the sink in one pass; they share a session."""
+    with _session(works) as connection:
+        return {
+            work.batch.number: work.settled(work.read(partial(work.streamed, connection, sink), into), into)
+            for work, into in zip(works, rejects, strict=True)
+        }
+
+
+def _session(works: Sequence["_Work"]) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+    """A session that can read the batches and their clean copies."""
+    readable = [path for work in works for path in (work.path, work.clean)]
+    spill, limit_s = works[0].folder, works[0].plan.pipeline.limits.timeout_minutes * 60
+    return looking_session(works[0].lookups, readable=readable, spill=spill, timeout_s=limit_s)
 
 
 def _gathered(works: Sequence["_Work"], rejects: Sequence[IO[bytes]], sink: BatchSink) -> dict[int, Transformed]:
     """All batches into one table, then the steps over it, then each batch's records into the sink."""
     plan, program = works[0].plan, works[0].program
-    readable = [path for work in works for path in (work.path, work.clean)]
-    spill, limit_s = works[0].folder, plan.pipeline.limits.timeout_minutes * 60
-    with looking_session(works[0].lookups, readable=readable, spill=spill, timeout_s=limit_s) as connection:
+    with _session(works) as connection:
         gathering = Gathering(connection, program)
         passes = [
             work.read(partial(work.gathered, gathering, connection), into)
@@ -153,7 +160,7 @@ class _Work:
 
     @property
     def _layout(self) -> Layout[Format]:
-        return Layout(self.plan.format, self.plan.fields)
+        return layout_of(self.plan, self.batch)
 
     @property
     def _max_record_bytes(self) -> int:
@@ -171,7 +178,7 @@ class _Work:
         """
         table = self.reader.as_it_lies(self.path, self._layout, self.batch, self._max_record_bytes)
         if table is not None and not self.batch.suspect:
-            look = _Look(self.path, table, counted, self.batch.records)
+            look = _Look(self.path, table, partial(_counted_on, self.batch.before), self.batch.records)
             fates = Fates(self.program.causes)
             try:
                 return _Pass(fates, carry(look, fates))
@@ -186,7 +193,7 @@ class _Work:
             nonlocal refused
             refused += 1
             reason = Reason("structure", f"the record {refusal.reason}")
-            place = (refusal.record, refusal.start, refusal.end)
+            place = placed(self.batch, refusal.record, refusal.start, refusal.end)
             raw = self._veiled(refusal.raw)
             rejects.write(Reject(self.batch.number, self.batch.object.uri, *place, raw, (reason,)).to_line())
 
@@ -199,21 +206,19 @@ class _Work:
         table = self.reader.cleaned(self.clean, self._layout, found)
         fates = Fates(self.program.causes)
         try:
-            written = carry(_Look(self.clean, table, _numbered(found.numbers), found.kept), fates)
+            numbers = _numbered(found.numbers, self.batch.before)
+            written = carry(_Look(self.clean, table, numbers, found.kept), fates)
         except NotStrict as error:
             raise BrokenLaw(f"{self.batch.object.uri}: the engine refuses what was screened: {error}") from error
         return _Pass(fates, written, refused)
 
-    def streamed(self, sink: BatchSink, look: _Look, fates: Fates) -> int:
+    def streamed(self, connection: duckdb.DuckDBPyConnection, sink: BatchSink, look: _Look, fates: Fates) -> int:
         """Carry the records of a look into the sink, as they come."""
         if not look.expected:
             return sink.write(self.plan, self.batch, ())  # an empty batch is there, too
-        limit_s = self.plan.pipeline.limits.timeout_minutes * 60
-        readable, spill = [look.path], self.folder
-        with looking_session(self.lookups, readable=readable, spill=spill, timeout_s=limit_s) as connection:
-            open_input(connection, look.table)
-            records = run_stream(connection, self.program, fates, numbers=look.numbers, advance=self.progress.advance)
-            return sink.write(self.plan, self.batch, _all_read(records, fates, look.expected))
+        open_input(connection, look.table)
+        records = run_stream(connection, self.program, fates, numbers=look.numbers, advance=self.progress.advance)
+        return sink.write(self.plan, self.batch, _all_read(records, fates, look.expected))
 
     def gathered(self, gathering: Gathering, connection: duckdb.DuckDBPyConnection, look: _Look, fates: Fates) -> int:
         """Carry the records of a look into the gathering; none is written yet."""
@@ -236,10 +241,10 @@ class _Work:
         """Find the bytes of the rejected records and write them down; only when there are any."""
         batch, uri = self.batch.number, self.batch.object.uri
         if fates.rejected:
-            found = self.reader.locate(self.path, self._layout, fates.rejected)
+            found = self.reader.locate(self.path, self._layout, (n - self.batch.before for n in fates.rejected))
             for place, code in zip(found, fates.codes, strict=True):
                 reasons = fates.reasons(code)
-                found_at = (place.record, place.start, place.end)
+                found_at = placed(self.batch, place.record, place.start, place.end)
                 rejects.write(Reject(batch, uri, *found_at, self._veiled(place.raw), reasons).to_line())
         for values, code, record in fates.late:
             rejects.write(Reject(batch, uri, record, None, None, raw_of(values), fates.reasons(code)).to_line())
@@ -269,5 +274,13 @@ def _check_read(found: int, expected: int) -> None:
         raise NotStrict(f"the engine read {found:,} records, {expected:,} were counted")
 
 
-def _numbered(numbers: Numbers) -> Callable[[int, int], pa.Array]:
-    return lambda first, length: pa.array(numbers.take(first, length), pa.int64())
+def _counted_on(before: int, first: int, length: int) -> pa.Array:
+    return counted(before + first, length)
+
+
+def _numbered(numbers: Numbers, before: int) -> Callable[[int, int], pa.Array]:
+    def numbered(first: int, length: int) -> pa.Array:
+        found = pa.array(numbers.take(first, length), pa.int64())
+        return pc.add(found, before) if before else found
+
+    return numbered

@@ -109,8 +109,8 @@ class Parts:
         return self._pool.invoke(self._functions[name], payload)
 
     def _values(self, database: str) -> Mapping[str, str]:
-        workers = str(os.cpu_count() or 1)
-        return {**self._settings.databases(), "DATABASE_URL": database, "MAX_WORKERS": workers}
+        facts = {"MAX_WORKERS": str(os.cpu_count() or 1), "EXTRACT_RESERVE_S": str(self._settings.extract_reserve_s)}
+        return {**self._settings.databases(), "DATABASE_URL": database, **facts}
 
 
 @contextmanager

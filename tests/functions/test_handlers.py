@@ -22,19 +22,21 @@ from chalicelib.aws.events import run_requested
 from chalicelib.aws.machine import RESTARTS
 from chalicelib.bootstrap.cloud import cloud as wiring
 from chalicelib.core.errors import Fatal, Held, PlanStale
+from chalicelib.core.manifest import Manifest
 from chalicelib.core.run import Trigger
 from chalicelib.folder import ROUNDS
 from chalicelib.postgres.connection import connected
+from chalicelib.stages.extract import extract
 
-CONTEXT = SimpleNamespace(aws_request_id="1")
+CONTEXT = SimpleNamespace(aws_request_id="1", get_remaining_time_in_millis=lambda: 900_000)
 pytestmark = pytest.mark.usefixtures("in_process")
 
 
-def queued(cloud, name: str, *bodies: bytes, rules: str = "[]") -> str:
+def queued(cloud, name: str, *bodies: bytes, rules: str = "[]", parts: str = "parallel: {}") -> str:
     """A run of all that lies in the pipeline's folder, which nobody starts."""
     text = (
         f"{{version: 1, name: {name}, source: {{type: s3, uri: 's3://landing/{name}/*'}}, columns: {{id: bigint}}, "
-        f"rules: {rules}, target: {{type: postgres, table: public.{name}}}}}"
+        f"rules: {rules}, {parts}, target: {{type: postgres, table: public.{name}}}}}"
     )
     cloud.remote.apply(text, name)
     for number, body in enumerate(bodies):
@@ -51,11 +53,51 @@ def carried(run_id: str) -> dict:
     """The way from plan to record, as in ``journey.asl.json``."""
     assert {"run_id": run_id, "next": "extract"} == call(functions.plan, run_id=run_id)
     state = call(functions.extract, run_id=run_id)
-    for number in range(1, state["batches"] + 1):
+    while state["next"] == "extract":
+        state = call(functions.extract, run_id=run_id)
+    numbers = [group[0].number for group in wiring().folder(run_id).manifest().groups]
+    assert len(numbers) == state["batches"]
+    for number in numbers:
         assert {} == call(functions.transform, run_id=run_id, batch=number)
         assert {} == call(functions.load, run_id=run_id, batch=number)
     assert {} == call(functions.publish, run_id=run_id)
     return call(functions.record, **state)
+
+
+def big(records: int) -> bytes:
+    """A CSV of about two and a half megabytes, whose quoted fields hold line breaks."""
+    return b"id,note\n" + b"".join(b'%d,"%s\n%d"\n' % (n, b"x" * 80, n) for n in range(1, records + 1))
+
+
+def test_a_big_object_is_cut_and_each_part_reads_its_own_bytes(cloud):
+    run_id = queued(cloud, "parts", big(25_000), parts="parallel: {batch_mb: 1}")
+    assert "succeeded" == carried(run_id)["status"]
+    numbers = "SELECT count(*), count(DISTINCT _etl_line), sum(id - _etl_line), max(_etl_line) FROM public.parts"
+    assert [[25_000, 25_000, 0, 25_000]] == query(cloud.database, numbers)
+
+
+def test_extract_goes_on_where_its_time_was_up(cloud, monkeypatch):
+    monkeypatch.setenv("EXTRACT_RESERVE_S", "901")
+    run_id = queued(cloud, "passes", big(25_000), b"id,note\n1,a\n", parts="parallel: {batch_mb: 1}")
+    call(functions.plan, run_id=run_id)
+    for batches in (1, 2, 3):
+        assert {"run_id": run_id, "next": "extract"} == call(functions.extract, run_id=run_id)
+        assert batches == len(wiring().folder(run_id).extracted().batches)
+    state = call(functions.extract, run_id=run_id)
+    assert ("transform", 3) == (state["next"], state["batches"])  # the small object joins the last part
+    assert state == call(functions.extract, run_id=run_id)
+    one_go = extract_again(run_id)
+    assert (25_001, 4) == (one_go.records, len(one_go.batches))
+    assert wiring().folder(run_id).manifest() == one_go
+    assert "succeeded" == carried(run_id)["status"]
+    assert [[25_001]] == query(cloud.database, "SELECT count(*) FROM public.passes")
+
+
+def extract_again(run_id: str) -> Manifest:
+    """The manifest of a run, made in one pass."""
+    planned = wiring().folder(run_id).plan()
+    with wiring().source(planned.pipeline) as source:
+        return extract(planned, source=source, batch_bytes=planned.pipeline.parallel.batch_mb * 1024**2)
 
 
 def test_a_run_goes_from_plan_to_record_and_is_told(cloud):

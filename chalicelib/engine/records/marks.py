@@ -40,10 +40,14 @@ def read_marks(path: Path, dialect: Dialect) -> Marks:
     Raises:
         InvalidPipeline: The delimiter or the quote is not one ASCII character.
     """
-    delimiter, quote = _one_byte(dialect.delimiter), _one_byte(dialect.quote)
     with path.open("rb") as file:
-        head = file.read(BLOCK_BYTES)
-    new_line = _new_line(head, quote)
+        return marks_of(file.read(BLOCK_BYTES), dialect)
+
+
+def marks_of(head: bytes, dialect: Dialect) -> Marks:
+    """Decide the marks from the first 64 KiB of what is read; those of a part of an object from the dialect, too."""
+    delimiter, quote = _one_byte(dialect.delimiter), _one_byte(dialect.quote)
+    new_line = dialect.new_line.encode() if dialect.new_line else _new_line(head, quote)
     end = new_line[-1:]
     filler = next(c for c in (b"_", b"~", b"-") if c not in (delimiter, quote))
     return Marks(
@@ -51,7 +55,7 @@ def read_marks(path: Path, dialect: Dialect) -> Marks:
         quote,
         end,
         new_line,
-        start=len(BOM) if head.startswith(BOM) else 0,
+        start=len(BOM) if dialect.begins and head.startswith(BOM) else 0,
         filler=filler,
         masking=bytes.maketrans(delimiter + b"\r\n", filler * 3),
         **_patterns(delimiter, quote, end),

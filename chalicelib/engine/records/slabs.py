@@ -8,15 +8,22 @@ for quoted fields does, which is slower and always exact.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import FileIO
 from itertools import accumulate, count
 from operator import add
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from chalicelib.engine.records.marks import Marks
 
 SPLIT_BYTES = 1 << 20  # a list of segments can take 20 times the bytes that it was split from
+
+
+class Readable(Protocol):
+    """A stream of bytes, read from its beginning to its end."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most so many bytes; none at the end."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,7 @@ class Huge:
     end: int  #: without the terminator
     raw: bytes  #: its first bytes
     open: bool
+    after: int  #: where the next record begins
 
 
 class _Masked(NamedTuple):
@@ -69,21 +77,43 @@ def read_slabs(path: Path, marks: Marks, *, hold_bytes: int, raw_bytes: int, blo
     ends it.
     """
     with path.open("rb", buffering=0) as file:
-        offset, buffer = file.seek(marks.start), b""
-        while block := file.read(max(block_bytes, min(len(buffer), hold_bytes))):
-            buffer += block
-            masked = _mask(buffer, marks)
-            cut = masked.mask.rfind(marks.end) + 1
-            if cut:
-                yield Slab(offset, buffer[:cut], masked.mask[:cut], masked.regular, open=False)
-                offset, buffer = offset + cut, buffer[cut:]
-            if len(buffer) > hold_bytes + 1:  # a last byte CR may belong to the terminator
-                del block, masked  # as long as the record so far
-                huge, buffer = _skip(file, marks, offset, buffer, raw_bytes=raw_bytes, block_bytes=block_bytes)
-                yield huge
-                offset = file.tell() - len(buffer)
-        if buffer:
-            yield Slab(offset, buffer, *_mask(buffer, marks))
+        file.seek(marks.start)
+        yield from slabs(
+            file, marks, offset=marks.start, hold_bytes=hold_bytes, raw_bytes=raw_bytes, block_bytes=block_bytes
+        )
+
+
+def slabs(
+    file: Readable, marks: Marks, *, offset: int, hold_bytes: int, raw_bytes: int, block_bytes: int
+) -> Iterator[Slab | Huge]:
+    """Yield the records of a stream as ``read_slabs`` does; its first byte is a record's, and lies at ``offset``."""
+    buffer, counted = b"", _Counted(file, offset)
+    while block := counted.read(max(block_bytes, min(len(buffer), hold_bytes))):
+        buffer += block
+        masked = _mask(buffer, marks)
+        cut = masked.mask.rfind(marks.end) + 1
+        if cut:
+            yield Slab(offset, buffer[:cut], masked.mask[:cut], masked.regular, open=False)
+            offset, buffer = offset + cut, buffer[cut:]
+        if len(buffer) > hold_bytes + 1:  # a last byte CR may belong to the terminator
+            del block, masked  # as long as the record so far
+            huge, buffer = _skip(counted, marks, offset, buffer, raw_bytes=raw_bytes, block_bytes=block_bytes)
+            yield huge
+            offset = counted.at - len(buffer)
+    if buffer:
+        yield Slab(offset, buffer, *_mask(buffer, marks))
+
+
+class _Counted:
+    """A stream that knows where it is."""
+
+    def __init__(self, file: Readable, at: int) -> None:
+        self._file, self.at = file, at
+
+    def read(self, size: int, /) -> bytes:
+        block = self._file.read(size)
+        self.at += len(block)
+        return block
 
 
 def _mask(data: bytes, marks: Marks) -> _Masked:
@@ -115,7 +145,7 @@ def _mask_irregular(data: bytes, marks: Marks) -> _Masked:
 
 
 def _skip(
-    file: FileIO, marks: Marks, start: int, buffer: bytes, *, raw_bytes: int, block_bytes: int
+    file: Readable, marks: Marks, start: int, buffer: bytes, *, raw_bytes: int, block_bytes: int
 ) -> tuple[Huge, bytes]:
     """Read on to the end of a record that ``buffer`` begins; return it and the bytes read beyond."""
     raw, dropped = buffer[:raw_bytes], 0
@@ -127,8 +157,8 @@ def _skip(
             stop = cut if cut >= 0 else len(buffer)
             with_cr = marks.end == b"\n" and masked.mask[stop - 1 : stop] == b"\r"
             size = dropped + stop - with_cr
-            is_open = cut < 0 and masked.open
-            return Huge(start, start + size, raw[:size], is_open), buffer[stop + 1 :]
+            is_open, after = cut < 0 and masked.open, start + dropped + min(stop + 1, len(buffer))
+            return Huge(start, start + size, raw[:size], is_open, after), buffer[stop + 1 :]
         short = _shorten(buffer, masked, marks)
         dropped += len(buffer) - len(short)
         buffer = short + block
