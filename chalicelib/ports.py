@@ -76,11 +76,7 @@ class Source(Protocol):
     """Where records come from."""
 
     def find(self) -> Sequence[ObjectVersion]:
-        """The object versions that are there now, pinned, in (last_modified, key) order.
-
-        Raises:
-            NotFound: if there is none.
-        """
+        """The object versions that are there now, pinned, in (last_modified, key) order; ``NotFound`` if none is."""
         ...
 
     def lines(self, version: ObjectVersion) -> Lines | None:
@@ -126,6 +122,14 @@ class BatchSink(Protocol):
 
     def write(self, plan: Plan, batch: Batch, records: "Iterable[pa.RecordBatch]") -> int:
         """Write all of ``records`` and return how many there were; when it raises, none is there."""
+        ...
+
+
+class StagingSink(BatchSink, Protocol):
+    """A sink that takes several batches at once; each of the records comes with its batch's number."""
+
+    def write_group(self, plan: Plan, batches: Sequence[Batch], records: "Iterable[tuple[int, pa.RecordBatch]]") -> int:
+        """Write all of ``records``, as ``write`` does."""
         ...
 
 
@@ -175,9 +179,7 @@ class Publication(BatchSink, Protocol):
         """Judge the run's records by the rules that need all of them; ``keep`` gets the rejects, which leave staging.
 
         With a ``manifest`` they are in staging, and nothing is inserted yet; without, a direct COPY has written them.
-
-        Raises:
-            StagingLost: if the markers or the rows are not all there.
+        It raises what ``check_staged`` does.
         """
         ...
 
@@ -193,8 +195,7 @@ class Publication(BatchSink, Protocol):
     def seal(self, plan: Plan, counts: Counts) -> LedgerEntry:
         """Move the table's hash by what was written, keep within the bounds of ``keep``, complete the ledger row.
 
-        Raises:
-            BrokenLaw: if the rows found are not those that ``counts`` says were loaded and updated.
+        It raises ``BrokenLaw`` if the rows found are not those that ``counts`` says were loaded and updated.
         """
         ...
 
@@ -222,8 +223,8 @@ class Target(Protocol):
         """The rows to pin, as text: keys, then columns. Refused if larger than the limit, or not to be read."""
         ...
 
-    def staging(self, plan: Plan) -> BatchSink:
-        """The run's staging table as a sink; each write is one transaction with its marker."""
+    def staging(self, plan: Plan) -> StagingSink:
+        """The run's staging table as a sink; each write is one transaction with its markers."""
         ...
 
     def publication(self, plan: Plan) -> AbstractContextManager[Publication]:
@@ -291,9 +292,7 @@ class Machine(Protocol):
     def resume(self, run_id: str) -> bool:
         """Have a run without a final status carried on; False when that was tried often enough.
 
-        An execution that ended without recording its run is followed by another, a bounded number of times.
-
-        Raises:
-            Unreachable: if the service does not answer.
+        An execution that ended without recording its run is followed by another, a bounded number of times. It raises
+        what ``start`` does.
         """
         ...

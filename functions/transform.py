@@ -4,7 +4,7 @@ from typing import Any
 
 from chalicelib.bootstrap.cloud import cloud
 from chalicelib.core.run import Stage
-from chalicelib.engine.parquet import ParquetSink
+from chalicelib.engine.clean import CleanSink
 from chalicelib.progress import Unwatched
 from chalicelib.stages.transform import transform
 from functions.boundary import Payload, boundary
@@ -15,6 +15,6 @@ def handler(payload: Payload) -> dict[str, Any]:
     """``{run_id, batch}`` -> ``{}``."""
     folder, work = cloud().folder(payload["run_id"]), cloud().work
     planned, batches = folder.plan(), folder.group(payload["batch"])
-    with cloud().source(planned.pipeline) as source:
-        transform(planned, *batches, source=source, sink=ParquetSink(work), work=work, progress=Unwatched())
+    with cloud().source(planned.pipeline) as source, CleanSink(work, planned, payload["batch"]) as sink:
+        transform(planned, *batches, source=source, sink=sink, work=work, progress=Unwatched())
     return {}

@@ -13,7 +13,7 @@ from chalicelib.core.outcome import Duplicate, Failed, Transformed
 from chalicelib.core.run import Failure, Run, Stage, Status, Trigger
 from chalicelib.disk import DiskStore
 from chalicelib.ending import end
-from chalicelib.engine.parquet import ParquetSink
+from chalicelib.engine.clean import CleanSink
 from chalicelib.folder import RunFolder
 from chalicelib.sources.file import FileSource
 from chalicelib.stages.extract import extract
@@ -105,8 +105,8 @@ class Carried:
         self.folder.keep_plan(planned)
         self.folder.keep_manifest(extract(planned, source=source), workers=1)
         (batch,) = self.folder.group(1)
-        sink = ParquetSink(self.work)
-        transform(planned, batch, source=source, sink=sink, work=self.work, progress=Silent())
+        with CleanSink(self.work, planned, 1) as sink:
+            transform(planned, batch, source=source, sink=sink, work=self.work, progress=Silent())
         load(planned, batch, work=self.work, target=self.target)
         return publish(planned, self.folder.manifest(), target=self.target, work=self.work)
 

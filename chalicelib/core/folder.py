@@ -11,14 +11,14 @@ def rejects_prefix(run_id: str) -> str:
     return f"{run_prefix(run_id)}rejects/"
 
 
-def rejects_key(run_id: str, batch: int) -> str:
-    """The rejects of one batch, a line of JSON each."""
-    return f"{rejects_prefix(run_id)}{batch:05d}.jsonl"
+def rejects_key(run_id: str, group: int) -> str:
+    """The rejects of one group of batches, a line of JSON each."""
+    return f"{rejects_prefix(run_id)}{group:05d}.jsonl"
 
 
-def outcome_key(run_id: str, batch: int) -> str:
-    """What transform did with one batch, as JSON."""
-    return f"{run_prefix(run_id)}outcomes/{batch:05d}.json"
+def outcome_key(run_id: str, group: int) -> str:
+    """What transform did with one group of batches, as JSON."""
+    return f"{run_prefix(run_id)}outcomes/{group:05d}.json"
 
 
 def lookup_key(run_id: str, step: int, name: str) -> str:
@@ -36,6 +36,6 @@ def late_key(run_id: str) -> str:
     return f"{rejects_prefix(run_id)}late.jsonl"
 
 
-def batch_key(run_id: str, batch: int) -> str:
-    """The clean records of one batch, as Parquet."""
-    return f"{run_prefix(run_id)}batches/{batch:05d}.parquet"
+def batch_key(run_id: str, group: int) -> str:
+    """The clean records of one group of batches, as Arrow."""
+    return f"{run_prefix(run_id)}batches/{group:05d}.arrow"

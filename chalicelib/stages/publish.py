@@ -24,7 +24,7 @@ def publish(
 ) -> Published | Duplicate:
     """Run the publishing transaction: claim the objects in the ledger, bring the records in, judge, prove, commit.
 
-    What transform counted is read from the run's folder, batch by batch of the manifest; what was written is what the
+    What transform counted is read from the run's folder, group by group of the manifest; what was written is what the
     server counted.
 
     Raises:
@@ -65,10 +65,10 @@ def proved(done: Transformed, written: Written, judged: Judged) -> Counts:
 
 
 def transformed(plan: Plan, manifest: Manifest, work: ObjectStore) -> Transformed:
-    """What transform did with the whole run, added up over the batches of its manifest."""
+    """What transform did with the whole run, added up over the groups of its manifest."""
     parts = []
-    for batch in manifest.batches:
-        with work.reading(outcome_key(plan.run_id, batch.number)) as stream:
+    for group in manifest.groups:
+        with work.reading(outcome_key(plan.run_id, group[0].number)) as stream:
             parts.append(from_json(Transformed, stream.read()))
     return Transformed.total(parts)
 

@@ -38,9 +38,9 @@ from chalicelib.ports import BatchSink, ObjectStore, Progress, Source
 def transform(
     plan: Plan, *batches: Batch, source: Source, sink: BatchSink, work: ObjectStore, progress: Progress
 ) -> Transformed:
-    """Transform one batch, or all of a run together where a step needs that; return what was done with all of them.
+    """Transform a group of batches, or all of a run where a step needs that; return what was done with all of them.
 
-    What was done with each stands in the run's folder, for publish. A second attempt replaces the first.
+    What was done with them stands in the run's folder, for publish. A second attempt replaces the first.
 
     A batch is read strictly first. If the engine refuses its structure, or counts other records than extract did, it
     is screened: broken records become rejects and a clean copy of the others is read.
@@ -64,16 +64,16 @@ def transform(
                 _Work(plan, batch, program, path, folder, progress, hidden, lookups)
                 for batch, path in zip(full, paths, strict=True)
             ]
-            rejects = [stack.enter_context(work.writing(rejects_key(plan.run_id, batch.number))) for batch in full]
+            rejects = stack.enter_context(work.writing(rejects_key(plan.run_id, batches[0].number)))
             way = _gathered if program.gathers else _streamed
             done.update(way(works, rejects, sink))
         for batch in batches:
             if batch not in full:  # an empty batch is there, too
                 done[batch.number] = Transformed(written=sink.write(plan, batch, ()))
-    for number, part in done.items():
-        with work.writing(outcome_key(plan.run_id, number)) as stream:
-            stream.write(to_json(part))
-    return Transformed.total(done.values())
+    total = Transformed.total(done.values())
+    with work.writing(outcome_key(plan.run_id, batches[0].number)) as stream:
+        stream.write(to_json(total))
+    return total
 
 
 def _compiled(plan: Plan) -> Program:
@@ -85,12 +85,12 @@ def _compiled(plan: Plan) -> Program:
         )
 
 
-def _streamed(works: Sequence["_Work"], rejects: Sequence[IO[bytes]], sink: BatchSink) -> dict[int, Transformed]:
+def _streamed(works: Sequence["_Work"], rejects: IO[bytes], sink: BatchSink) -> dict[int, Transformed]:
     """Each batch by itself, from its object into the sink in one pass; they share a session."""
     with _session(works) as connection:
         return {
-            work.batch.number: work.settled(work.read(partial(work.streamed, connection, sink), into), into)
-            for work, into in zip(works, rejects, strict=True)
+            work.batch.number: work.settled(work.read(partial(work.streamed, connection, sink), rejects), rejects)
+            for work in works
         }
 
 
@@ -101,20 +101,17 @@ def _session(works: Sequence["_Work"]) -> AbstractContextManager[duckdb.DuckDBPy
     return looking_session(works[0].lookups, readable=readable, spill=spill, timeout_s=limit_s)
 
 
-def _gathered(works: Sequence["_Work"], rejects: Sequence[IO[bytes]], sink: BatchSink) -> dict[int, Transformed]:
+def _gathered(works: Sequence["_Work"], rejects: IO[bytes], sink: BatchSink) -> dict[int, Transformed]:
     """All batches into one table, then the steps over it, then each batch's records into the sink."""
     plan, program = works[0].plan, works[0].program
     with _session(works) as connection:
         gathering = Gathering(connection, program)
-        passes = [
-            work.read(partial(work.gathered, gathering, connection), into)
-            for work, into in zip(works, rejects, strict=True)
-        ]
+        passes = [work.read(partial(work.gathered, gathering, connection), rejects) for work in works]
         gathering.carry_out()
         done = {}
-        for work, into, took in zip(works, rejects, passes, strict=True):
+        for work, took in zip(works, passes, strict=True):
             written = sink.write(plan, work.batch, gathering.records(work.batch.number))
-            done[work.batch.number] = work.settled(replace(took, written=written), into)
+            done[work.batch.number] = work.settled(replace(took, written=written), rejects)
     return done
 
 

@@ -10,7 +10,7 @@ from chalicelib.core.codec import from_json, to_json
 from chalicelib.core.errors import Refused
 from chalicelib.core.plan import Plan
 from chalicelib.disk import DiskStore
-from chalicelib.engine.parquet import ParquetSink
+from chalicelib.engine.clean import CleanSink
 from chalicelib.sources.file import FileSource
 from chalicelib.stages.extract import extract
 from chalicelib.stages.plan import plan
@@ -78,9 +78,8 @@ def test_another_version_than_the_plans_is_noticed_before_a_record_is_read(plugs
     manifest = extract(planned, source=source)
 
     def transformed():
-        return transform(
-            planned, *manifest.batches, source=source, sink=ParquetSink(work), work=work, progress=Silent()
-        )
+        with CleanSink(work, planned, 1) as sink:
+            return transform(planned, *manifest.batches, source=source, sink=sink, work=work, progress=Silent())
 
     assert 3 == transformed().written
     plugs.install("shout", SHOUT, "1.1")

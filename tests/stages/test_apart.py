@@ -9,7 +9,7 @@ from chalicelib.core.manifest import Manifest
 from chalicelib.core.outcome import Duplicate, Published
 from chalicelib.core.plan import Plan
 from chalicelib.disk import DiskStore
-from chalicelib.engine.parquet import ParquetSink
+from chalicelib.engine.clean import CleanSink
 from chalicelib.sources.file import FileSource
 from chalicelib.stages.extract import extract
 from chalicelib.stages.load import load
@@ -52,8 +52,8 @@ def stages(database, tmp_path):
             return travelled(extract(planned, source=self.source))
 
         def transform(self, planned, *batches):
-            sink, source = ParquetSink(work), self.source
-            return transform(planned, *batches, source=source, sink=sink, work=work, progress=Silent())
+            with CleanSink(work, planned, batches[0].number) as sink:
+                return transform(planned, *batches, source=self.source, sink=sink, work=work, progress=Silent())
 
         def load(self, planned, *batches):
             target = self.target()

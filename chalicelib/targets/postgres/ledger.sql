@@ -108,13 +108,16 @@ VALUES (:table_name, cast(:relation AS regclass)::oid, :version, :hash, :row_cou
 ON CONFLICT (name) DO UPDATE SET relation = excluded.relation, version = excluded.version, hash = excluded.hash,
     row_count = excluded.row_count, changed_at = clock_timestamp()
 
--- name: mark_batch
+-- name: mark_batches
 -- Two loads of one batch wait for each other here, the later one replaces the rows of the earlier.
-INSERT INTO etl_stage.batches (run_id, batch) VALUES (:run_id, :batch)
+INSERT INTO etl_stage.batches (run_id, batch)
+SELECT cast(:run_id AS uuid), unnest(cast(:batches AS integer[])) ORDER BY 2
 ON CONFLICT (run_id, batch) DO UPDATE SET row_count = NULL
 
--- name: count_batch
-UPDATE etl_stage.batches SET row_count = :row_count WHERE run_id = :run_id AND batch = :batch
+-- name: count_batches
+UPDATE etl_stage.batches AS b SET row_count = c.size
+FROM unnest(cast(:batches AS integer[]), cast(:sizes AS bigint[])) AS c (batch, size)
+WHERE b.run_id = :run_id AND b.batch = c.batch
 
 -- name: staged_batches
 SELECT batch, row_count FROM etl_stage.batches WHERE run_id = :run_id ORDER BY batch

@@ -1,10 +1,10 @@
 """Staging: the per-run UNLOGGED table that load fills and nobody reads, with a marker for each batch."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 
-from chalicelib.core.errors import StagingLost
+from chalicelib.core.errors import BrokenLaw, StagingLost
 from chalicelib.core.manifest import Batch, Manifest
 from chalicelib.core.plan import LINE, Plan, TargetColumn
 from chalicelib.postgres.connection import Connection, transaction
@@ -27,7 +27,7 @@ def carried(column: TargetColumn) -> str:
 
 
 class Staging:
-    """The staging table as a sink: each batch is one transaction with its marker; a second load replaces the first."""
+    """The staging table as a sink: a write is one transaction, with a marker a batch; a second replaces the first."""
 
     def __init__(self, connection: Connection, plan: Plan) -> None:
         self._connection = connection
@@ -35,26 +35,39 @@ class Staging:
 
     def write(self, plan: Plan, batch: Batch, records: Iterable[pa.RecordBatch]) -> int:
         """Copy a batch's records into staging and return how many there are."""
-        with translated(plan.table):
-            return self._write(plan, batch, records)
+        return self.write_group(plan, [batch], ((batch.number, record) for record in records))
 
-    def _write(self, plan: Plan, batch: Batch, records: Iterable[pa.RecordBatch]) -> int:
+    def write_group(self, plan: Plan, batches: Sequence[Batch], records: Iterable[tuple[int, pa.RecordBatch]]) -> int:
+        """Copy the records of several batches, each with its batch's number, and return how many there are."""
+        with translated(plan.table):
+            return self._write(plan, dict.fromkeys((batch.number for batch in batches), 0), records)
+
+    def _write(self, plan: Plan, counts: dict[int, int], records: Iterable[tuple[int, pa.RecordBatch]]) -> int:
         names = [*(column.name for column in plan.carried), LINE]
         jsonb = frozenset(column.name for column in plan.carried if column.type.base == "jsonb")
         with transaction(self._connection) as connection:
-            connection.run(SQL["mark_batch"], run_id=plan.run_id, batch=batch.number)
+            numbers = list(counts)
+            connection.run(SQL["mark_batches"], run_id=plan.run_id, batches=numbers)
             connection.run(
-                f"DELETE FROM {staging_table(plan.run_id)} WHERE _etl_batch = :batch",
-                batch=batch.number,
+                f"DELETE FROM {staging_table(plan.run_id)} WHERE _etl_batch = ANY(cast(:batches AS integer[]))",
+                batches=numbers,
             )
-            constants = [pa.scalar(batch.number, pa.int32())]
+
+            def numbered() -> Iterator[pa.RecordBatch]:
+                for number, record in records:
+                    counts[number] += record.num_rows
+                    yield with_constants(record, names, [pa.scalar(number, pa.int32())], jsonb=jsonb)
+
             columns = ", ".join([*map(quote, names), "_etl_batch"])
             rows = copy_into(
                 connection,
                 f"COPY {staging_table(plan.run_id)} ({columns}) FROM STDIN WITH (FORMAT binary)",
-                (with_constants(record, names, constants, jsonb=jsonb) for record in records),
+                numbered(),
             )
-            connection.run(SQL["count_batch"], run_id=plan.run_id, batch=batch.number, row_count=rows)
+            if rows != sum(counts.values()):
+                raise BrokenLaw(f"{plan.table}: {sum(counts.values()):,} records were sent to staging, {rows:,} came")
+            sizes = [counts[number] for number in numbers]
+            connection.run(SQL["count_batches"], run_id=plan.run_id, batches=numbers, sizes=sizes)
         return rows
 
     def _create(self, plan: Plan) -> None:
