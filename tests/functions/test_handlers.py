@@ -93,6 +93,26 @@ def test_extract_goes_on_where_its_time_was_up(cloud, monkeypatch):
     assert [[25_001]] == query(cloud.database, "SELECT count(*) FROM public.passes")
 
 
+def test_many_small_objects_are_one_item_of_the_map_and_stay_apart(cloud):
+    bodies = [b"id,note\n%d,a\nx,b\n" % number for number in range(60)]
+    run_id = queued(cloud, "small", *bodies, rules="[{check: reject_ratio, max: 0.6}]")
+    call(functions.plan, run_id=run_id)
+    state = call(functions.extract, run_id=run_id)
+    assert (1, 60) == (state["batches"], len(wiring().folder(run_id).manifest().batches))
+    for _ in range(2):
+        call(functions.transform, run_id=run_id, batch=1)
+        call(functions.load, run_id=run_id, batch=1)
+    for what in ("outcomes", "rejects", "batches"):
+        assert 1 == len(wiring().work.keys(f"runs/{run_id}/{what}/"))
+    markers = "SELECT count(*), min(row_count), max(row_count) FROM etl_stage.batches WHERE run_id = :run_id"
+    assert [[60, 1, 1]] == query(cloud.database, markers, run_id=run_id)
+    call(functions.publish, run_id=run_id)
+    assert "succeeded" == call(functions.record, **state)["status"]
+    rows = "SELECT count(*), count(DISTINCT _etl_object), max(_etl_line) FROM public.small"
+    assert [[60, 60, 1]] == query(cloud.database, rows)
+    assert 60 == cloud.remote.run(run_id)["records_rejected"]
+
+
 def extract_again(run_id: str) -> Manifest:
     """The manifest of a run, made in one pass."""
     planned = wiring().folder(run_id).plan()
