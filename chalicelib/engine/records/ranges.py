@@ -1,7 +1,7 @@
 """Ranges: a stream of delimited text cut into parts that hold whole records, each counted as it passes.
 
 One pass, nothing copied, constant memory. It knows quotes as DuckDB does (see ``slabs``), so a cut never lies within a
-quoted field, whatever stands elsewhere. 209 MB take 0.6 s.
+quoted field, whatever stands elsewhere. About three times the time of ``tally``: 211 MB take 2.3 s.
 """
 
 from collections.abc import Iterator
